@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP/1.1 server over TCP (optionally TLS later) and unix sockets. Parsing by Boost.Beast, sockets by
+// Boost.Asio; nothing outside this folder knows either. Handlers are plain functions on a bounded pool of
+// threads; a handler may answer later from any thread (long polls) through its Reply.
+// Lifecycle: construct, listen (repeatable), serve; stop() or destruction closes every connection and
+// joins all threads. Threads: add listeners before start(); everything else from any thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace volplugin::http {
+
+struct Peer {
+  bool unix_socket = false;
+  std::optional<pid_t> pid;  // SO_PEERCRED; 0 when the peer is in a pid namespace we cannot see
+  std::optional<uid_t> uid;
+  std::string address;  // "127.0.0.1:41234" or "unix"
+};
+
+struct Request {
+  std::string method;  // as sent, upper case
+  std::string path;    // percent-decoded per segment is the router's business; this is the raw path
+  std::string query;   // raw, without '?'
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  std::string body;
+  Peer peer;
+  std::stop_token gone;  // requested when the peer closes the connection before the answer
+
+  // Value of the first header of that lower-case name, or empty.
+  std::string_view header(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;  // CR, LF and NUL in them are refused (500)
+  std::string body;
+};
+
+// One-shot answer to one request. Copyable handle, usable from any thread, after the handler returned
+// too. Dropping the last copy unanswered closes the connection.
+class Reply {
+ public:
+  class Sink;
+  explicit Reply(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
+  void send(Response response) const;  // the second call is ignored
+  void abandon() const;                // closes the connection without an answer
+ private:
+  std::shared_ptr<Sink> sink_;
+};
+
+using Handler = std::function<void(Request, Reply)>;
+
+struct Limits {
+  size_t header_bytes = 16 * 1024;
+  size_t body_bytes = 1024 * 1024;     // larger: 413
+  size_t connections = 1024;           // more wait in the listen queue
+  size_t queued_requests = 256;        // more are answered 503
+  unsigned handler_threads = 16;       // upper bound; threads are started when needed
+  std::chrono::milliseconds read{10'000};   // from the first byte of a request to its last
+  std::chrono::milliseconds write{10'000};
+  std::chrono::milliseconds idle{300'000};  // kept-alive connection without a request
+  bool allow_empty_host = false;       // dockerd 20.10 sends "Host:" with nothing behind it
+};
+
+class Server {
+ public:
+  Server(Limits limits, Handler handler);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // "host:port" (port 0: the kernel chooses) or "unix:///path". A stale unix socket file (nobody
+  // listens) is replaced, a live one is not: already_exists. The socket file gets `mode` and its parent
+  // directory is made (0755) if missing. Returns the address in the same form with the real port.
+  Result<std::string> listen(const std::string& address, mode_t mode = 0600);
+  // Takes over a listening socket, e.g. from systemd. Its file is not removed at the end.
+  Result<> adopt(int listening_fd);
+
+  Result<> start();
+  // Stops accepting, lets running handlers finish for up to `grace`, closes the rest, joins, and removes
+  // the unix socket files it made (only if they are still its own).
+  void stop(std::chrono::milliseconds grace = std::chrono::milliseconds(5'000));
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace volplugin::http

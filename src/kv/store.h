@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Store: the versioned key-value port the control plane stands on. Implementations: MemoryStore
+// (tests), SqliteStore (one host); an etcd one follows the same contract (tests/contract/kv).
+//
+// Semantics (those of etcd v3, so that every implementation can keep them):
+// - One revision counter for the whole store; it grows by one with every commit that changes something.
+// - An entry carries the revision of its last change.
+// - A transaction is all or nothing, and durable when commit() returns success.
+// - Watchers see every change after the revision they start from, in order, without gaps.
+// Lifecycle: made by open(); destroying it ends all watches first. Threads: every function may be
+// called from any thread at once. Callbacks of watches run on one thread of the store.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/op.h"
+#include "base/result.h"
+
+namespace volplugin::kv {
+
+struct Revision {
+  std::uint64_t value = 0;  // 0: before the first change
+  auto operator<=>(const Revision&) const = default;
+};
+
+struct Entry {
+  std::string key;
+  std::string value;
+  Revision revision;  // of the last change of this key
+};
+
+struct Page {
+  std::vector<Entry> entries;  // ascending by key
+  bool more = false;           // there are entries behind the last one
+  Revision revision;           // the store's revision that this page shows
+};
+
+// What must hold for a transaction to happen.
+struct Absent { std::string key; };
+struct AtRevision { std::string key; Revision revision; };
+using Guard = std::variant<Absent, AtRevision>;
+
+struct Put { std::string key; std::string value; };
+struct Erase { std::string key; };  // of an absent key: no change, no error
+using Change = std::variant<Put, Erase>;
+
+struct Txn {
+  std::vector<Guard> guards;
+  std::vector<Change> changes;
+};
+
+struct Event {
+  std::string key;
+  std::optional<std::string> value;  // nullopt: erased
+  Revision revision;
+};
+
+struct WatchBatch {
+  std::vector<Event> events;  // complete for the revisions it covers
+  Revision revision;          // everything up to here has been delivered
+};
+
+// Ends the watch when destroyed; blocks until a running callback has returned.
+class Watch {
+ public:
+  virtual ~Watch() = default;
+};
+
+class Store {
+ public:
+  // Limits every implementation enforces with invalid_argument / resource_exhausted.
+  static constexpr size_t kMaxKeyBytes = 1024;
+  static constexpr size_t kMaxValueBytes = 1024 * 1024;  // etcd refuses 1.5 MiB
+  static constexpr size_t kMaxChanges = 100;             // etcd refuses 129 operations in a transaction
+  static constexpr size_t kMaxPage = 10'000;
+
+  virtual ~Store() = default;
+
+  // Blocks. Returns nullopt for an absent key. Errors: deadline_exceeded, unavailable, corrupt.
+  virtual Result<std::optional<Entry>> get(const Op& op, const std::string& key) = 0;
+
+  // Blocks. Entries whose key starts with `prefix` and is greater than `after`, at most `limit`
+  // (1..kMaxPage). One page is one consistent snapshot.
+  virtual Result<Page> list(const Op& op, const std::string& prefix, const std::string& after,
+                            size_t limit) = 0;
+
+  // Blocks until durable. Returns the new revision (the current one if nothing changed).
+  // Errors: conflict (a guard does not hold; nothing changed), invalid_argument (limits),
+  // resource_exhausted (disk full; nothing changed), deadline_exceeded and unavailable with
+  // Effect::unknown when the outcome is not known, Effect::none when it certainly did not happen.
+  virtual Result<Revision> commit(const Op& op, const Txn& txn) = 0;
+
+  // Does not block. Calls `on_batch` for every change of keys under `prefix` after revision `from`.
+  // Errors: invalid_argument when history before `from` has been compacted (list again, then watch).
+  virtual Result<std::unique_ptr<Watch>> watch(const std::string& prefix, Revision from,
+                                               std::function<void(const WatchBatch&)> on_batch) = 0;
+
+  // Does not block. The latest revision.
+  virtual Result<Revision> revision(const Op& op) = 0;
+};
+
+}  // namespace volplugin::kv
