@@ -31,16 +31,23 @@ inline void unwrap(Result<void>&&) {}
 
 }  // namespace volplugin
 
-#define TRY(expression)                                                \
-  ({                                                                   \
-    auto try_result_ = (expression);                                   \
-    if (!try_result_) return std::move(try_result_).error();           \
-    ::volplugin::detail::unwrap(std::move(try_result_));               \
-  })
+// Every expansion names its variable anew, so that one TRY may stand inside another.
+#define VOLPLUGIN_CONCAT_(a, b) a##b
+#define VOLPLUGIN_CONCAT(a, b) VOLPLUGIN_CONCAT_(a, b)
 
-#define TRY_CTX(expression, ...)                                                             \
-  ({                                                                                         \
-    auto try_result_ = (expression);                                                         \
-    if (!try_result_) return std::move(try_result_.error()).with_context(fmt::format(__VA_ARGS__)); \
-    ::volplugin::detail::unwrap(std::move(try_result_));                                     \
+#define VOLPLUGIN_TRY(result, expression)                  \
+  ({                                                       \
+    auto result = (expression);                            \
+    if (!result) return std::move(result).error();         \
+    ::volplugin::detail::unwrap(std::move(result));        \
   })
+#define TRY(expression) VOLPLUGIN_TRY(VOLPLUGIN_CONCAT(try_result_, __COUNTER__), expression)
+
+#define VOLPLUGIN_TRY_CTX(result, expression, ...)                                              \
+  ({                                                                                            \
+    auto result = (expression);                                                                 \
+    if (!result) return std::move(result.error()).with_context(fmt::format(__VA_ARGS__));       \
+    ::volplugin::detail::unwrap(std::move(result));                                             \
+  })
+#define TRY_CTX(expression, ...) \
+  VOLPLUGIN_TRY_CTX(VOLPLUGIN_CONCAT(try_result_, __COUNTER__), expression, __VA_ARGS__)

@@ -3,19 +3,19 @@
 // Threads: one Client may be used from any thread at once (it keeps a small pool of handles).
 #pragma once
 
+#include "base/op.h"
+#include "base/result.h"
+
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/op.h"
-#include "base/result.h"
-
 namespace volplugin::http {
 
 struct ClientRequest {
   std::string method = "GET";
-  std::string target;  // "/v1/volumes?limit=10", already encoded
+  std::string target = "/";  // "/v1/volumes?limit=10", already encoded
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
 };
@@ -33,10 +33,13 @@ class Client {
   static Result<std::unique_ptr<Client>> open(const std::string& address);
   ~Client();
 
-  // Blocks until the answer is complete or the Op ends (its stop token is watched too). A response body
-  // above 64 MiB is resource_exhausted. Never retries.
-  // Errors: unavailable with Effect::none (not connected: nothing was sent) or Effect::unknown (sent,
-  // then lost), deadline_exceeded and cancelled (Effect::unknown).
+  // Blocks until the answer is complete or the Op ends (its stop token is watched too). Any status is an
+  // answer; redirects are not followed. Never repeats a request that a server may have seen, except GET
+  // and HEAD on a kept-alive connection that turns out to be closed.
+  // Errors: unavailable (not connected, or sent and then lost), deadline_exceeded, cancelled, corrupt (the
+  // answer is no HTTP), resource_exhausted (response body above 64 MiB); each with Effect::none when not one
+  // byte of the request was sent, else Effect::unknown. invalid_argument (Effect::none) for a request with
+  // characters that do not belong there.
   Result<ClientResponse> send(const Op& op, const ClientRequest& request);
 
   const std::string& address() const;

@@ -6,7 +6,7 @@
 // joins all threads. Threads: add listeners before start(); everything else from any thread.
 #pragma once
 
-#include <sys/types.h>
+#include "base/result.h"
 
 #include <chrono>
 #include <functional>
@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/result.h"
+#include <sys/types.h>
 
 namespace volplugin::http {
 
@@ -35,7 +35,9 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
   Peer peer;
-  std::stop_token gone;  // requested when the peer closes the connection before the answer
+  // Requested when the peer closes the connection (or its sending half) before the answer, and when stop()
+  // runs out of grace. Its callbacks run on the I/O thread and must not block.
+  std::stop_token gone;
 
   // Value of the first header of that lower-case name, or empty.
   std::string_view header(std::string_view name) const;
@@ -44,7 +46,9 @@ struct Request {
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
-  std::vector<std::pair<std::string, std::string>> headers;  // CR, LF and NUL in them are refused (500)
+  // Refused with 500: CR, LF and NUL in them, and Content-Length, Transfer-Encoding and Connection, which
+  // are the server's own.
+  std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
 };
 
@@ -52,26 +56,35 @@ struct Response {
 // too. Dropping the last copy unanswered closes the connection.
 class Reply {
  public:
-  class Sink;
+  // Where answers go. Thread-safe; the first call of either counts, and so does destruction (abandon).
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    virtual void send(Response response) = 0;
+    virtual void abandon() = 0;
+  };
   explicit Reply(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
-  void send(Response response) const;  // the second call is ignored
-  void abandon() const;                // closes the connection without an answer
+  // Both are ignored after the first answer, after the peer left and after the Server ended.
+  void send(Response response) const { sink_->send(std::move(response)); }
+  void abandon() const { sink_->abandon(); }  // closes the connection without an answer
+
  private:
   std::shared_ptr<Sink> sink_;
 };
 
+// May block. An exception that leaves it is answered with 500.
 using Handler = std::function<void(Request, Reply)>;
 
 struct Limits {
   size_t header_bytes = 16 * 1024;
-  size_t body_bytes = 1024 * 1024;     // larger: 413
-  size_t connections = 1024;           // more wait in the listen queue
-  size_t queued_requests = 256;        // more are answered 503
-  unsigned handler_threads = 16;       // upper bound; threads are started when needed
-  std::chrono::milliseconds read{10'000};   // from the first byte of a request to its last
+  size_t body_bytes = 1024 * 1024;         // larger: 413
+  size_t connections = 1024;               // more wait in the listen queue
+  size_t queued_requests = 256;            // more are answered 503
+  unsigned handler_threads = 16;           // upper bound; threads are started when needed
+  std::chrono::milliseconds read{10'000};  // from the first byte of a request to its last
   std::chrono::milliseconds write{10'000};
   std::chrono::milliseconds idle{300'000};  // kept-alive connection without a request
-  bool allow_empty_host = false;       // dockerd 20.10 sends "Host:" with nothing behind it
+  bool allow_empty_host = false;            // dockerd 20.10 sends "Host:" with nothing behind it
 };
 
 class Server {
@@ -85,12 +98,16 @@ class Server {
   // listens) is replaced, a live one is not: already_exists. The socket file gets `mode` and its parent
   // directory is made (0755) if missing. Returns the address in the same form with the real port.
   Result<std::string> listen(const std::string& address, mode_t mode = 0600);
-  // Takes over a listening socket, e.g. from systemd. Its file is not removed at the end.
+  // Takes over a listening stream socket, e.g. from systemd. Its file is not removed at the end. After an
+  // error the descriptor is still the caller's.
   Result<> adopt(int listening_fd);
 
+  // Begins to serve. Connections made since listen() waited in the kernel's queue.
   Result<> start();
-  // Stops accepting, lets running handlers finish for up to `grace`, closes the rest, joins, and removes
-  // the unix socket files it made (only if they are still its own).
+  // Stops accepting, closes connections without a request, lets running handlers finish for up to `grace`,
+  // then asks them to stop (Request::gone), closes the rest, joins, and removes the unix socket files it
+  // made (only if they are still its own). Idempotent. Blocks until every handler returned: not to be
+  // called from a handler.
   void stop(std::chrono::milliseconds grace = std::chrono::milliseconds(5'000));
 
  private:

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Store: the versioned key-value port the control plane stands on. Implementations: MemoryStore
-// (tests), SqliteStore (one host); an etcd one follows the same contract (tests/contract/kv).
+// (tests), SqliteStore (one host); an etcd one follows the same contract (tests/contract/kv_contract.h).
 //
 // Semantics (those of etcd v3, so that every implementation can keep them):
 // - One revision counter for the whole store; it grows by one with every commit that changes something.
 // - An entry carries the revision of its last change.
 // - A transaction is all or nothing, and durable when commit() returns success.
 // - Watchers see every change after the revision they start from, in order, without gaps.
-// Lifecycle: made by open(); destroying it ends all watches first. Threads: every function may be
-// called from any thread at once. Callbacks of watches run on one thread of the store.
+// - Keys and values are any bytes; a key is not empty. Keys compare as unsigned bytes.
+// Lifecycle: made by open(); destroying it ends all watches first, and nobody may be inside a call.
+// Watch objects may outlive it. Threads: every function may be called from any thread at once.
+// Callbacks of watches run on one thread of the store, with no lock held: they may call the store,
+// but while one runs no other watch is served, and they must not destroy the store.
 #pragma once
+
+#include "base/op.h"
+#include "base/result.h"
 
 #include <cstdint>
 #include <functional>
@@ -18,9 +24,6 @@
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "base/op.h"
-#include "base/result.h"
 
 namespace volplugin::kv {
 
@@ -37,19 +40,31 @@ struct Entry {
 
 struct Page {
   std::vector<Entry> entries;  // ascending by key
-  bool more = false;           // there are entries behind the last one
+  bool more = false;           // there are entries behind the last one: list on after its key
   Revision revision;           // the store's revision that this page shows
 };
 
-// What must hold for a transaction to happen.
-struct Absent { std::string key; };
-struct AtRevision { std::string key; Revision revision; };
+// What must hold, before the changes, for a transaction to happen. AtRevision of revision 0: Absent.
+struct Absent {
+  std::string key;
+};
+struct AtRevision {
+  std::string key;
+  Revision revision;
+};
 using Guard = std::variant<Absent, AtRevision>;
 
-struct Put { std::string key; std::string value; };
-struct Erase { std::string key; };  // of an absent key: no change, no error
+struct Put {  // a change even if the value stays the same
+  std::string key;
+  std::string value;
+};
+struct Erase {  // of an absent key: no change, no error
+  std::string key;
+};
 using Change = std::variant<Put, Erase>;
 
+// Of several changes of one key only the last counts, as if the others were not there. All entries
+// changed by a transaction get its revision.
 struct Txn {
   std::vector<Guard> guards;
   std::vector<Change> changes;
@@ -62,11 +77,12 @@ struct Event {
 };
 
 struct WatchBatch {
-  std::vector<Event> events;  // complete for the revisions it covers
+  std::vector<Event> events;  // complete for the revisions it covers; never empty; one per key and revision
   Revision revision;          // everything up to here has been delivered
 };
 
-// Ends the watch when destroyed; blocks until a running callback has returned.
+// Ends the watch when destroyed; blocks until a running callback has returned, then destroys the
+// callback. Destroyed inside its own callback it does not block, and that callback is the last one.
 class Watch {
  public:
   virtual ~Watch() = default;
@@ -74,11 +90,12 @@ class Watch {
 
 class Store {
  public:
-  // Limits every implementation enforces with invalid_argument / resource_exhausted.
+  // Limits every implementation enforces with invalid_argument.
   static constexpr size_t kMaxKeyBytes = 1024;
   static constexpr size_t kMaxValueBytes = 1024 * 1024;  // etcd refuses 1.5 MiB
-  static constexpr size_t kMaxChanges = 100;             // etcd refuses 129 operations in a transaction
+  static constexpr size_t kMaxChanges = 100;             // and guards; etcd refuses 129 in a transaction
   static constexpr size_t kMaxPage = 10'000;
+  static constexpr size_t kMaxPageBytes = 16 * 1024 * 1024;  // a page ends early here, with `more` set
 
   virtual ~Store() = default;
 
@@ -86,22 +103,25 @@ class Store {
   virtual Result<std::optional<Entry>> get(const Op& op, const std::string& key) = 0;
 
   // Blocks. Entries whose key starts with `prefix` and is greater than `after`, at most `limit`
-  // (1..kMaxPage). One page is one consistent snapshot.
+  // (1..kMaxPage); fewer if they are large (kMaxPageBytes). One page is one consistent snapshot.
+  // An empty prefix means all keys. Errors: as get.
   virtual Result<Page> list(const Op& op, const std::string& prefix, const std::string& after,
                             size_t limit) = 0;
 
   // Blocks until durable. Returns the new revision (the current one if nothing changed).
   // Errors: conflict (a guard does not hold; nothing changed), invalid_argument (limits),
-  // resource_exhausted (disk full; nothing changed), deadline_exceeded and unavailable with
-  // Effect::unknown when the outcome is not known, Effect::none when it certainly did not happen.
+  // resource_exhausted (disk full; nothing changed), corrupt, cancelled; deadline_exceeded and
+  // unavailable with Effect::unknown when the outcome is not known, Effect::none when it certainly
+  // did not happen.
   virtual Result<Revision> commit(const Op& op, const Txn& txn) = 0;
 
-  // Does not block. Calls `on_batch` for every change of keys under `prefix` after revision `from`.
-  // Errors: invalid_argument when history before `from` has been compacted (list again, then watch).
+  // Does not wait for commits. Calls `on_batch` for every change of keys under `prefix` after revision
+  // `from`; it must not throw. Errors: invalid_argument when history after `from` has been compacted or
+  // `from` lies ahead of the store, as after restoring a backup (list again, then watch); unavailable.
   virtual Result<std::unique_ptr<Watch>> watch(const std::string& prefix, Revision from,
                                                std::function<void(const WatchBatch&)> on_batch) = 0;
 
-  // Does not block. The latest revision.
+  // Does not wait for commits. The latest revision. Errors: as get.
   virtual Result<Revision> revision(const Op& op) = 0;
 };
 

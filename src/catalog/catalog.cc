@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catalog/catalog.h"
+
+#include <algorithm>
+
+namespace volplugin::catalog {
+namespace {
+
+constexpr size_t kLoadPage = 5000;
+constexpr size_t kMaxProblems = 100;
+
+}  // namespace
+
+Result<std::unique_ptr<Catalog>> Catalog::open(const Op& op, kv::Store& store) {
+  std::unique_ptr<Catalog> catalog(new Catalog(store));
+  const kv::Revision loaded = TRY_CTX(catalog->load(op), "loading the records");
+  Catalog* self = catalog.get();
+  catalog->watch_ = TRY_CTX(store.watch("", loaded,
+                                        [self](const kv::WatchBatch& batch) {
+                                          for (const auto& event : batch.events) self->apply(event);
+                                          self->tenants.delivered(batch.revision.value);
+                                          self->volumes.delivered(batch.revision.value);
+                                          self->mounts.delivered(batch.revision.value);
+                                          self->nodes.delivered(batch.revision.value);
+                                        }),
+                            "watching the store");
+  return catalog;
+}
+
+Catalog::~Catalog() { watch_.reset(); }
+
+// Pages may be of different revisions; the watch starts at the first one's, so nothing is missed.
+Result<kv::Revision> Catalog::load(const Op& op) {
+  const kv::Revision start = TRY(store_.revision(op));
+  std::string after;
+  for (bool more = true; more;) {
+    const kv::Page page = TRY(store_.list(op, "", after, kLoadPage));
+    for (const auto& entry : page.entries) apply({entry.key, entry.value, entry.revision});
+    if (!page.entries.empty()) after = page.entries.back().key;
+    more = page.more;
+  }
+  return start;
+}
+
+template <class T>
+bool Catalog::apply_to(Table<T>& table, const kv::Event& event) {
+  const std::string folder = Codec<T>::kFolder;
+  if (!event.key.starts_with(folder)) return false;
+  const std::string name = event.key.substr(folder.size());
+  if (!event.value) {
+    table.apply(name, nullptr, event.revision.value);
+    return true;
+  }
+  // Own commits are in the cache already: do not decode them again.
+  const auto known = table.find(name);
+  if (known && known->revision >= event.revision.value) return true;
+  auto value = Codec<T>::decode(name, *event.value);
+  if (value) {
+    table.apply(name,
+                std::make_shared<const model::Versioned<T>>(std::move(*value), event.revision.value),
+                event.revision.value);
+    return true;
+  }
+  const std::lock_guard lock(problems_mutex_);
+  if (problems_.size() < kMaxProblems)
+    problems_.push_back(fmt::format("record '{}': {}", event.key, value.error().message));
+  return true;
+}
+
+void Catalog::apply(const kv::Event& event) {
+  apply_to(tenants, event) || apply_to(volumes, event) || apply_to(mounts, event) || apply_to(nodes, event);
+}
+
+Result<std::uint64_t> Catalog::commit(const Op& op, Edit edit) {
+  const kv::Revision revision = TRY(store_.commit(op, edit.txn_));
+  for (const auto& apply_one : edit.apply_) apply_one(revision.value);
+  return revision.value;
+}
+
+std::uint64_t Catalog::revision() const {
+  // Every table learns each delivered revision; own commits are known to the table they changed.
+  std::uint64_t highest = 0;
+  const auto look = [&](const auto& table) {
+    const std::shared_lock lock(table.mutex_);
+    highest = std::max(highest, table.revision_);
+  };
+  look(tenants);
+  look(volumes);
+  look(mounts);
+  look(nodes);
+  return highest;
+}
+
+Result<> Catalog::check_store(const Op& op) {
+  TRY(store_.revision(op));
+  return {};
+}
+
+std::vector<std::string> Catalog::problems() const {
+  const std::lock_guard lock(problems_mutex_);
+  return problems_;
+}
+
+}  // namespace volplugin::catalog

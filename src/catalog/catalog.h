@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Catalog: the typed records of the control plane over a Store. Reads come from a cache that the
+// store's watch feeds (INV-9); writes are compare-and-swap transactions, durable when they return, and
+// visible to this process's reads at once.
+// Lifecycle: open() loads everything; the Store must outlive it. Thread-safe.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "catalog/table.h"
+#include "kv/store.h"
+
+namespace volplugin::catalog {
+
+// One transaction under construction: guards, then changes.
+class Edit {
+ public:
+  // The record must still be the one that was read.
+  template <class T>
+  Edit& require(const model::Record<T>& read) {
+    txn_.guards.push_back(kv::AtRevision{key<T>(Codec<T>::name_of(read->value)), {read->revision}});
+    return *this;
+  }
+  // No record of that name may exist.
+  template <class T>
+  Edit& require_absent(const std::string& name) {
+    txn_.guards.push_back(kv::Absent{key<T>(name)});
+    return *this;
+  }
+  template <class T>
+  Edit& put(Table<T>& table, T value);
+  template <class T>
+  Edit& erase(Table<T>& table, const std::string& name);
+
+ private:
+  friend class Catalog;
+  template <class T>
+  static std::string key(const std::string& name) {
+    return Codec<T>::kFolder + name;
+  }
+  kv::Txn txn_;
+  std::vector<std::function<void(std::uint64_t)>> apply_;  // to the caches, with the commit's revision
+};
+
+class Catalog {
+ public:
+  // Blocks while loading. A record that cannot be read does not stop the others: see problems().
+  static Result<std::unique_ptr<Catalog>> open(const Op& op, kv::Store& store);
+  ~Catalog();
+
+  Table<model::Tenant> tenants;
+  Table<model::Volume> volumes;
+  Table<model::Mount> mounts;
+  Table<model::Node> nodes;
+
+  // Blocks until durable; returns the new revision. Errors: conflict when a guard does not hold (read
+  // again), else those of Store::commit.
+  Result<std::uint64_t> commit(const Op& op, Edit edit);
+
+  // Highest revision this process has seen.
+  std::uint64_t revision() const;
+  // Whether the store answers. Blocks.
+  Result<> check_store(const Op& op);
+  // Records that could not be read, with the reason. People must look at them.
+  std::vector<std::string> problems() const;
+
+ private:
+  explicit Catalog(kv::Store& store) : store_(store) {}
+  Result<kv::Revision> load(const Op& op);
+  void apply(const kv::Event& event);
+  template <class T>
+  bool apply_to(Table<T>& table, const kv::Event& event);
+
+  kv::Store& store_;
+  mutable std::mutex problems_mutex_;
+  std::vector<std::string> problems_;
+  std::unique_ptr<kv::Watch> watch_;  // last: ends before what it feeds
+};
+
+template <class T>
+Edit& Edit::put(Table<T>& table, T value) {
+  const std::string name = Codec<T>::name_of(value);
+  txn_.changes.push_back(kv::Put{key<T>(name), Codec<T>::encode(value)});
+  apply_.push_back([&table, name, value = std::move(value)](std::uint64_t revision) {
+    table.apply(name, std::make_shared<const model::Versioned<T>>(value, revision), revision);
+  });
+  return *this;
+}
+
+template <class T>
+Edit& Edit::erase(Table<T>& table, const std::string& name) {
+  txn_.changes.push_back(kv::Erase{key<T>(name)});
+  apply_.push_back([&table, name](std::uint64_t revision) { table.apply(name, nullptr, revision); });
+  return *this;
+}
+
+}  // namespace volplugin::catalog

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// How each kind of record lies in the store: its folder, its name there and its JSON.
+#pragma once
+
+#include <string>
+
+#include "model/records.h"
+
+namespace volplugin::catalog {
+
+template <class T>
+struct Codec;  // kFolder, name_of(record), encode(record), decode(name, text)
+
+template <>
+struct Codec<model::Tenant> {
+  static constexpr const char* kFolder = "tenants/";
+  static std::string name_of(const model::Tenant& tenant) { return tenant.name.str(); }
+  static std::string encode(const model::Tenant& tenant);
+  static Result<model::Tenant> decode(const std::string& name, const std::string& text);
+};
+
+template <>
+struct Codec<model::Volume> {
+  static constexpr const char* kFolder = "volumes/";
+  static std::string name_of(const model::Volume& volume) { return volume.id.name(); }
+  static std::string encode(const model::Volume& volume);
+  static Result<model::Volume> decode(const std::string& name, const std::string& text);
+};
+
+template <>
+struct Codec<model::Mount> {
+  static constexpr const char* kFolder = "mounts/";
+  static std::string name_of(const model::Mount& mount) { return mount.volume.name(); }
+  static std::string encode(const model::Mount& mount);
+  static Result<model::Mount> decode(const std::string& name, const std::string& text);
+};
+
+template <>
+struct Codec<model::Node> {
+  static constexpr const char* kFolder = "nodes/";
+  static std::string name_of(const model::Node& node) { return node.name.str(); }
+  static std::string encode(const model::Node& node);
+  static Result<model::Node> decode(const std::string& name, const std::string& text);
+};
+
+}  // namespace volplugin::catalog

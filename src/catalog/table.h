@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Table<T>: the cached records of one kind. Reads cost no storage access and copy pointers only.
+// Filled by Catalog: from the store at open, then by its own commits and by the watch. Thread-safe.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+
+#include "catalog/codec.h"
+#include "service/volmaster.h"
+
+namespace volplugin::catalog {
+
+template <class T>
+class Table {
+ public:
+  // null: no such record.
+  model::Record<T> find(const std::string& name) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = records_.find(name);
+    return found == records_.end() ? nullptr : found->second;
+  }
+
+  // One page; `prefix` restricts the names ("tenant1/").
+  service::Page<T> list(const std::string& prefix, const std::string& after, size_t limit) const {
+    const std::shared_lock lock(mutex_);
+    service::Page<T> page;
+    auto at = after.empty() || after < prefix ? records_.lower_bound(prefix) : records_.upper_bound(after);
+    for (; at != records_.end() && at->first.starts_with(prefix); ++at) {
+      if (page.items.size() == limit) {
+        page.next = Codec<T>::name_of(page.items.back()->value);
+        break;
+      }
+      page.items.push_back(at->second);
+    }
+    page.revision = revision_;
+    return page;
+  }
+
+  size_t size() const {
+    const std::shared_lock lock(mutex_);
+    return records_.size();
+  }
+
+ private:
+  friend class Catalog;
+  friend class Edit;
+
+  // Changes come from two sides (own commits at once, the watch later); the newer revision wins, also
+  // over an older change of a record that is erased by now.
+  void apply(const std::string& name, model::Record<T> record, std::uint64_t revision) {
+    const std::unique_lock lock(mutex_);
+    revision_ = std::max(revision_, revision);
+    const auto erased = erased_.find(name);
+    if (erased != erased_.end() && revision <= erased->second) return;
+    const auto found = records_.find(name);
+    if (found != records_.end() && found->second->revision >= revision) return;
+    if (record) {
+      records_[name] = std::move(record);
+    } else {
+      if (found != records_.end()) records_.erase(found);
+      erased_[name] = revision;
+    }
+  }
+
+  // The watch has delivered everything up to `revision`: older erasures need no remembering.
+  void delivered(std::uint64_t revision) {
+    const std::unique_lock lock(mutex_);
+    revision_ = std::max(revision_, revision);
+    std::erase_if(erased_, [&](const auto& item) { return item.second <= revision; });
+  }
+
+  mutable std::shared_mutex mutex_;
+  std::map<std::string, model::Record<T>> records_;
+  std::map<std::string, std::uint64_t> erased_;
+  std::uint64_t revision_ = 0;
+};
+
+}  // namespace volplugin::catalog

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/exchange.h"
+
+#include "model/names.h"
+
+#include <algorithm>
+
+namespace volplugin::client {
+namespace {
+
+constexpr Millis kLongestMargin{1'000};
+constexpr std::string_view kProblem = "application/problem+json";
+
+// The server stops a little before us, so that its own answer, which knows whether something happened,
+// comes in time.
+Millis timeout_to_tell(const Op& op) {
+  const Millis left = op.remaining();
+  return std::max(left - std::min(left / 10, kLongestMargin), Millis(1));
+}
+
+// Servers of this API always say it; others on the way (a proxy, a server in trouble) may not.
+bool effect_unknown(int status) {
+  return status == 500 || status == 502 || status == 504;
+}
+
+Result<Error> parse_problem(const wire::JsonValue& value, int status) {
+  auto object = TRY(wire::JsonObject::open(value));
+  const std::string code = TRY(object.string("code"));
+  std::string message = TRY(object.string("detail"));
+  const bool unknown = TRY(object.boolean_or("effect-unknown", effect_unknown(status)));
+  return make_error(code_from_string(code), std::move(message), unknown ? Effect::unknown : Effect::none);
+}
+
+// What is not of the form the server reads would only be ignored there, or refused by the HTTP client.
+bool fits_header(std::string_view text) {
+  return !text.empty() && std::ranges::none_of(text, [](char c) { return c < 0x20 || c >= 0x7f; });
+}
+
+}  // namespace
+
+Result<Exchange> Exchange::open(const std::string& address, std::string actor) {
+  auto client = TRY(http::Client::open(address));
+  return Exchange(std::move(client), std::move(actor));
+}
+
+Error Exchange::not_understood(const Question& question, int status, std::string_view why) const {
+  return make_error(Code::corrupt,
+                    fmt::format("{} answered {} {} with status {}, but not as volmaster does: {}",
+                                client_->address(), question.method, question.target, status, why),
+                    Effect::unknown);
+}
+
+Result<http::ClientResponse> Exchange::send(const Op& op, const Question& question) const {
+  http::ClientRequest request{question.method, question.target, question.headers, question.body};
+  if (fits_header(op.request_id())) request.headers.emplace_back("X-Request-Id", op.request_id());
+  if (fits_header(actor_)) request.headers.emplace_back("X-Volplugin-Actor", actor_);
+  request.headers.emplace_back("Request-Timeout-Ms", std::to_string(timeout_to_tell(op).count()));
+  if (!request.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  auto response = client_->send(op, request);
+  if (!response && response.error().code == Code::unavailable && response.error().effect == Effect::none)
+    response.error().message += "; is volmaster (or volplugin --standalone) running? see --master";
+  return response;
+}
+
+Result<Answer> Exchange::ask(const Op& op, const Question& question) const {
+  const auto response = TRY(send(op, question));
+  Answer answer{response.status, std::nullopt};
+  const bool success = response.status >= 200 && response.status < 300;
+  if (response.body.empty() && success) return answer;
+  auto body = wire::JsonValue::parse(response.body, "answer");
+  if (!body)
+    return not_understood(question, response.status,
+                          fmt::format("'{}' is no JSON", model::printable(response.body)));
+  if (!success && response.header("content-type").starts_with(kProblem)) {
+    auto error = parse_problem(*body, response.status);
+    if (!error) return not_understood(question, response.status, error.error().message);
+    return std::move(*error);
+  }
+  answer.body = std::move(*body);
+  return answer;
+}
+
+}  // namespace volplugin::client

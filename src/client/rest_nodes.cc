@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/answers.h"
+#include "client/rest_volmaster.h"
+#include "wire/records.h"
+
+#include <algorithm>
+
+namespace volplugin::client {
+namespace {
+
+constexpr Millis kLongestWait{50'000};  // what the API allows
+constexpr Millis kAnswerTime{2'000};    // volmaster looks at waiting nodes about once a second
+
+std::string target_of(const model::NodeName& name) {
+  return "/v1/nodes/" + http::encode(name.str());
+}
+
+// "Nothing to do" must reach us before the Op ends: a wait that outlasts it would end as an error.
+std::string wait_body(const Op& op, Millis wait) {
+  const Millis longest = std::max(op.remaining() - kAnswerTime, Millis(0));
+  wire::JsonWriter writer;
+  writer.begin_object().field("wait-ms",
+                              std::clamp(wait, Millis(0), std::min(longest, kLongestWait)).count());
+  writer.end_object();
+  return writer.take();
+}
+
+}  // namespace
+
+Result<model::Record<model::Node>> RestVolmaster::register_node(const Op& op, const model::Node& node) {
+  return exchange_.read(op, {"PUT", target_of(node.name), wire::to_text(node), {}},
+                        record_by<model::Node>(wire::parse_node));
+}
+
+Result<model::Record<model::Node>> RestVolmaster::get_node(const Op& op, const model::NodeName& name) {
+  return exchange_.read(op, {.target = target_of(name)}, record_by<model::Node>(wire::parse_node));
+}
+
+Result<service::Page<model::Node>> RestVolmaster::list_nodes(const Op& op, const service::ListQuery& query) {
+  service::ListQuery all = query;
+  all.tenant.clear();  // means nothing here
+  return exchange_.read(op, {.target = list_target("/v1/nodes", all)},
+                        page_by<model::Node>(wire::parse_node));
+}
+
+void RestVolmaster::next_task(const Op& op, const model::NodeName& node, Millis wait, TaskCallback callback) {
+  const auto next = [&]() -> Result<std::optional<service::Task>> {
+    const Question question{"POST", target_of(node) + "/tasks/next", wait_body(op, wait), {}};
+    const Answer answer = TRY(exchange_.ask(op, question));
+    if (answer.status == 204) return std::optional<service::Task>();
+    return std::optional(TRY(exchange_.understood(question, answer, wire::parse_task)));
+  };
+  callback(next());
+}
+
+Result<> RestVolmaster::finish_task(const Op& op, const model::NodeName& node,
+                                    const service::TaskResult& result) {
+  const std::string target = fmt::format("{}/tasks/{}", target_of(node), http::encode(result.id));
+  TRY(exchange_.ask(op, {"POST", target, wire::to_text(result), {}}));
+  return {};
+}
+
+}  // namespace volplugin::client

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// RestVolmaster: a volmaster elsewhere, over its REST API (api/openapi.yaml). One file per resource.
+// Errors that volmaster answered come back as they were made; see http::Client for those of the way.
+// Thread-safe; keeps connections alive.
+#pragma once
+
+#include "client/exchange.h"
+#include "service/volmaster.h"
+
+#include <memory>
+#include <string>
+
+namespace volplugin::client {
+
+class RestVolmaster final : public service::Volmaster {
+ public:
+  // `address`: "host:port" or "unix:///path"; does not connect. `actor` says to volmaster who asks:
+  // letters, digits, - and _, at most 64. Errors: invalid_argument.
+  static Result<std::unique_ptr<RestVolmaster>> open(const std::string& address, std::string actor);
+
+  Result<model::Record<model::Tenant>> put_tenant(const Op& op, const model::Tenant& tenant,
+                                                  std::optional<std::uint64_t> if_revision) override;
+  Result<> delete_tenant(const Op& op, const model::TenantName& name,
+                         std::optional<std::uint64_t> if_revision) override;
+  Result<model::Record<model::Tenant>> get_tenant(const Op& op, const model::TenantName& name) override;
+  Result<service::Page<model::Tenant>> list_tenants(const Op& op, const service::ListQuery& query) override;
+
+  Result<service::CreateOutcome> create_volume(const Op& op, const service::CreateVolume& request) override;
+  Result<model::Record<model::Volume>> get_volume(const Op& op, const model::VolumeId& id) override;
+  Result<service::Page<model::Volume>> list_volumes(const Op& op, const service::ListQuery& query) override;
+  Result<> remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) override;
+
+  Result<model::Record<model::Mount>> acquire_mount(const Op& op,
+                                                    const service::AcquireMount& request) override;
+  Result<model::Record<model::Mount>> update_mount(const Op& op,
+                                                   const service::UpdateMount& request) override;
+  Result<> release_mount(const Op& op, const model::VolumeId& id, const model::NodeName& node) override;
+  Result<> forget_mount(const Op& op, const model::VolumeId& id) override;
+  Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override;
+  Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override;
+
+  Result<model::Record<model::Node>> register_node(const Op& op, const model::Node& node) override;
+  Result<model::Record<model::Node>> get_node(const Op& op, const model::NodeName& name) override;
+  Result<service::Page<model::Node>> list_nodes(const Op& op, const service::ListQuery& query) override;
+  // Blocks until there is an answer and calls back on the caller's thread. A shorter wait than asked for
+  // may be kept: never one that would outlast the Op.
+  void next_task(const Op& op, const model::NodeName& node, Millis wait, TaskCallback callback) override;
+  Result<> finish_task(const Op& op, const model::NodeName& node, const service::TaskResult& result) override;
+
+  Result<std::vector<model::Operation>> list_operations(const Op& op) override;
+  Result<service::Health> health(const Op& op) override;
+
+ private:
+  explicit RestVolmaster(Exchange exchange) : exchange_(std::move(exchange)) {}
+
+  const Exchange exchange_;
+};
+
+}  // namespace volplugin::client

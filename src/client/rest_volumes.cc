@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/answers.h"
+#include "client/rest_volmaster.h"
+#include "wire/records.h"
+
+namespace volplugin::client {
+namespace {
+
+constexpr std::string_view kVolumes = "/v1/volumes";
+
+std::string create_body(const service::CreateVolume& request) {
+  wire::JsonWriter writer;
+  writer.begin_object();
+  writer.field("tenant", request.id.tenant.str()).field("name", request.id.volume.str());
+  writer.key("options").begin_object();
+  for (const auto& [key, value] : request.options) writer.field(key, value);
+  writer.end_object();
+  if (request.node) writer.field("node", request.node->str());
+  writer.end_object();
+  return writer.take();
+}
+
+std::string_view word_of(service::RemoveMode mode) {
+  switch (mode) {
+    case service::RemoveMode::delete_data:
+      return "delete-data";
+    case service::RemoveMode::if_ephemeral:
+      return "if-ephemeral";
+    case service::RemoveMode::forget_record:
+      return "forget-record";
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<service::CreateOutcome> RestVolmaster::create_volume(const Op& op,
+                                                            const service::CreateVolume& request) {
+  const Question question{"POST", std::string(kVolumes), create_body(request), {}};
+  const Answer answer = TRY(exchange_.ask(op, question));
+  auto volume = TRY(exchange_.understood(question, answer, record_by<model::Volume>(wire::parse_volume)));
+  return service::CreateOutcome{std::move(volume), answer.status == 201};
+}
+
+Result<model::Record<model::Volume>> RestVolmaster::get_volume(const Op& op, const model::VolumeId& id) {
+  return exchange_.read(op, {.target = volume_target(kVolumes, id)},
+                        record_by<model::Volume>(wire::parse_volume));
+}
+
+Result<service::Page<model::Volume>> RestVolmaster::list_volumes(const Op& op,
+                                                                 const service::ListQuery& query) {
+  return exchange_.read(op, {.target = list_target(kVolumes, query)},
+                        page_by<model::Volume>(wire::parse_volume));
+}
+
+Result<> RestVolmaster::remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) {
+  const std::string target = fmt::format("{}?mode={}", volume_target(kVolumes, id), word_of(mode));
+  TRY(exchange_.ask(op, {"DELETE", target, "", {}}));
+  return {};
+}
+
+}  // namespace volplugin::client

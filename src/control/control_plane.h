@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// ControlPlane: volmaster's use cases over the catalog, one file per verb and noun. The in-process
+// implementation of service::Volmaster (standalone, tests) and what the REST routes call.
+// Lifecycle: the objects in Parts must outlive it. recover_step() is to be called at start and then every
+// few seconds (control/recovery.h does). Thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/keyed_queue.h"
+#include "catalog/catalog.h"
+#include "control/task_queue.h"
+#include "executor/executor.h"
+#include "service/volmaster.h"
+
+namespace volplugin::control {
+
+struct Settings {
+  model::ServerDefaults defaults;
+  std::optional<model::NodeName> local_node;  // standalone: the node whose storage work is done in process
+  std::string version;
+};
+
+struct Parts {
+  catalog::Catalog& catalog;
+  const executor::Backends& backends;  // for their rules; for cluster-wide ones also to work with
+  service::StorageWork& local_work;
+  TaskQueue& tasks;
+  const Clock& clock;
+};
+
+class ControlPlane final : public service::Volmaster {
+ public:
+  ControlPlane(Parts parts, Settings settings) : parts_(parts), settings_(std::move(settings)) {}
+
+  Result<model::Record<model::Tenant>> put_tenant(const Op& op, const model::Tenant& tenant,
+                                                  std::optional<std::uint64_t> if_revision) override;
+  Result<> delete_tenant(const Op& op, const model::TenantName& name,
+                         std::optional<std::uint64_t> if_revision) override;
+  Result<model::Record<model::Tenant>> get_tenant(const Op& op, const model::TenantName& name) override;
+  Result<service::Page<model::Tenant>> list_tenants(const Op& op, const service::ListQuery& query) override;
+
+  Result<service::CreateOutcome> create_volume(const Op& op, const service::CreateVolume& request) override;
+  Result<model::Record<model::Volume>> get_volume(const Op& op, const model::VolumeId& id) override;
+  Result<service::Page<model::Volume>> list_volumes(const Op& op, const service::ListQuery& query) override;
+  Result<> remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) override;
+
+  Result<model::Record<model::Mount>> acquire_mount(const Op& op, const service::AcquireMount& request) override;
+  Result<model::Record<model::Mount>> update_mount(const Op& op, const service::UpdateMount& request) override;
+  Result<> release_mount(const Op& op, const model::VolumeId& id, const model::NodeName& node) override;
+  Result<> forget_mount(const Op& op, const model::VolumeId& id) override;
+  Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override;
+  Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override;
+
+  Result<model::Record<model::Node>> register_node(const Op& op, const model::Node& node) override;
+  Result<model::Record<model::Node>> get_node(const Op& op, const model::NodeName& name) override;
+  Result<service::Page<model::Node>> list_nodes(const Op& op, const service::ListQuery& query) override;
+  void next_task(const Op& op, const model::NodeName& node, Millis wait, TaskCallback callback) override;
+  Result<> finish_task(const Op& op, const model::NodeName& node, const service::TaskResult& result) override;
+
+  Result<std::vector<model::Operation>> list_operations(const Op& op) override;
+  Result<service::Health> health(const Op& op) override;
+
+  // Finishes or undoes what a crash or an unreachable node left half done: every volume that is not at
+  // rest and that no call works on. Returns what could not be done yet, one line each.
+  std::vector<std::string> recover_step(const Op& op);
+
+ private:
+  using VolumeRecord = model::Record<model::Volume>;
+
+  Result<VolumeRecord> existing_volume(const Op& op, VolumeRecord volume, const model::OptionSet& asked);
+  Result<model::Volume> plan_volume(const Op& op, const service::CreateVolume& request, const model::OptionSet& asked);
+  Result<std::optional<model::NodeName>> choose_node(const backend::Traits& traits,
+                                                     const std::optional<model::NodeName>& asking) const;
+  Result<VolumeRecord> make_volume(const Op& op, model::Volume volume);
+  Result<> settle_failed_make(const Op& op, const VolumeRecord& record, const Error& error);
+  Result<> refuse_if_mounted(const model::VolumeId& id) const;
+  Result<> delete_volume(const Op& op, const VolumeRecord& record);
+  Result<> finish_removal(const Op& op, const VolumeRecord& record);
+  Result<> undo_create(const Op& op, const VolumeRecord& record);
+  Result<VolumeRecord> store(const Op& op, const VolumeRecord& old, model::Volume changed);
+  std::unique_ptr<service::StorageWork> work_of(const model::Volume& volume) const;
+
+  Parts parts_;
+  Settings settings_;
+  KeyedQueue queue_;  // one change at a time per volume
+};
+
+}  // namespace volplugin::control

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Create: record `creating` -> make the storage -> record `ready`. See model::Phase for the states.
+#include <uuid/uuid.h>
+
+#include "base/faults.h"
+#include "control/control_plane.h"
+
+namespace volplugin::control {
+namespace {
+
+constexpr Millis kSettleTimeout{10'000};
+
+std::string make_uid() {
+  uuid_t raw;
+  uuid_generate_random(raw);
+  std::string text(36, '\0');
+  uuid_unparse_lower(raw, text.data());
+  return text;
+}
+
+}  // namespace
+
+Result<service::CreateOutcome> ControlPlane::create_volume(const Op& op, const service::CreateVolume& request) {
+  const auto asked = TRY(model::parse_driver_options(request.options));
+  const auto turn = TRY(queue_.enter(op, request.id.name()));
+  if (auto existing = parts_.catalog.volumes.find(request.id.name())) {
+    if (const auto kept = TRY(existing_volume(op, std::move(existing), asked)))
+      return service::CreateOutcome{kept, false};
+  }
+  auto volume = TRY(plan_volume(op, request, asked));
+  return service::CreateOutcome{TRY_CTX(make_volume(op, std::move(volume)), "creating volume '{}'", request.id.name()),
+                                true};
+}
+
+// The volume to answer with, or null when what was there is gone now and the create goes on.
+Result<model::Record<model::Volume>> ControlPlane::existing_volume(const Op& op, VolumeRecord volume,
+                                                                   const model::OptionSet& asked) {
+  const std::string name = volume->value.id.name();
+  switch (volume->value.phase) {
+    case model::Phase::ready: {
+      const auto& is = volume->value.options;
+      const auto wanted = TRY(model::resolve_options(model::as_option_set(is), asked, settings_.defaults));
+      const std::string difference = model::difference(is, wanted);
+      if (difference.empty()) return volume;
+      return make_error(Code::already_exists,
+                        fmt::format("volume '{}' exists with other options: its {}", name, difference));
+    }
+    case model::Phase::creating:
+    case model::Phase::failed:
+      // Left by a crash or a failed attempt; nobody was told of it, and we have the volume's turn.
+      TRY_CTX(undo_create(op, volume), "clearing away an earlier attempt to create '{}'", name);
+      return VolumeRecord();
+    case model::Phase::removing:
+      TRY_CTX(finish_removal(op, volume), "volume '{}' is still being removed", name);
+      return VolumeRecord();
+  }
+  return make_error(Code::internal, "unknown phase");
+}
+
+Result<model::Volume> ControlPlane::plan_volume(const Op& op, const service::CreateVolume& request,
+                                                const model::OptionSet& asked) {
+  const auto tenant = TRY(get_tenant(op, request.id.tenant));
+  auto options = TRY_CTX(model::resolve_options(tenant->value.defaults, asked, settings_.defaults), "volume '{}'",
+                         request.id.name());
+  const auto backend = parts_.backends.find(options.backend);
+  if (backend == parts_.backends.end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, unused] : parts_.backends) names.push_back(name);
+    return make_error(Code::invalid_argument,
+                      fmt::format("option backend: '{}' is not a backend of this server ({})",
+                                  model::printable(options.backend), fmt::join(names, ", ")));
+  }
+  TRY_CTX(backend->second->validate_pool(options.pool), "option pool");
+  const auto command = tenant->value.filesystems.find(options.filesystem);
+  if (command == tenant->value.filesystems.end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, unused] : tenant->value.filesystems) names.push_back(name);
+    return make_error(Code::invalid_argument,
+                      fmt::format("option filesystem: '{}' is not one of tenant '{}' ({})", options.filesystem,
+                                  request.id.tenant.str(), fmt::join(names, ", ")));
+  }
+  model::Volume volume{request.id, make_uid(), std::move(options)};
+  volume.filesystem_command = command->second;
+  volume.size = volume.options.size;
+  volume.node = TRY(choose_node(backend->second->traits(), request.node));
+  volume.phase = model::Phase::creating;
+  volume.operation = op.request_id();
+  volume.created_at = volume.changed_at = parts_.clock.wall();
+  return volume;
+}
+
+Result<std::optional<model::NodeName>> ControlPlane::choose_node(
+    const backend::Traits& traits, const std::optional<model::NodeName>& asking) const {
+  if (traits.scope == backend::Scope::cluster) return std::optional<model::NodeName>();
+  if (asking) return asking;
+  if (settings_.local_node) return settings_.local_node;
+  const auto connected = parts_.tasks.connected_nodes();
+  if (connected.size() == 1) return std::optional(TRY(model::NodeTag::parse(connected.front())));
+  if (connected.empty())
+    return make_error(Code::unavailable, fmt::format("backend '{}' keeps volumes on one host, and no host is "
+                                                     "connected: start volplugin there",
+                                                     traits.name));
+  return make_error(Code::invalid_argument,
+                    fmt::format("backend '{}' keeps volumes on one host: create it on that host with docker "
+                                "volume create, or say which one (connected: {})",
+                                traits.name, fmt::join(connected, ", ")));
+}
+
+Result<model::Record<model::Volume>> ControlPlane::make_volume(const Op& op, model::Volume volume) {
+  const std::string name = volume.id.name();
+  catalog::Edit edit;
+  edit.require_absent<model::Volume>(name).put(parts_.catalog.volumes, volume);
+  TRY(parts_.catalog.commit(op, std::move(edit)));
+  TRY(faults::hit(Fault::create_recorded));
+  const auto record = parts_.catalog.volumes.find(name);
+  const auto made = work_of(volume)->make(op, volume);
+  if (!made) {
+    Error error = made.error();
+    const auto settled = settle_failed_make(op.for_cleanup(kSettleTimeout), record, error);
+    if (!settled) error.message += "; recording that failed too: " + settled.error().message;
+    return error;
+  }
+  volume.size = made->size;
+  volume.filesystem_type = made->filesystem_type;
+  volume.phase = model::Phase::ready;
+  auto ready = TRY(store(op.for_cleanup(kSettleTimeout), record, std::move(volume)));
+  TRY(faults::hit(Fault::create_acknowledged));
+  return ready;
+}
+
+// A failed make that left nothing behind leaves no record either; otherwise recovery has to come back.
+Result<> ControlPlane::settle_failed_make(const Op& op, const VolumeRecord& record, const Error& error) {
+  if (error.effect == Effect::none) {
+    catalog::Edit edit;
+    edit.require(record).erase(parts_.catalog.volumes, record->value.id.name());
+    TRY(parts_.catalog.commit(op, std::move(edit)));
+    return {};
+  }
+  model::Volume failed = record->value;
+  failed.phase = model::Phase::failed;
+  failed.message = error.message;
+  TRY(store(op, record, std::move(failed)));
+  return {};
+}
+
+Result<> ControlPlane::undo_create(const Op& op, const VolumeRecord& record) {
+  TRY(work_of(record->value)->remove(op, record->value));
+  catalog::Edit edit;
+  edit.require(record).erase(parts_.catalog.volumes, record->value.id.name());
+  TRY(parts_.catalog.commit(op, std::move(edit)));
+  return {};
+}
+
+Result<model::Record<model::Volume>> ControlPlane::store(const Op& op, const VolumeRecord& old,
+                                                         model::Volume changed) {
+  const std::string name = changed.id.name();
+  changed.changed_at = parts_.clock.wall();
+  catalog::Edit edit;
+  edit.require(old).put(parts_.catalog.volumes, std::move(changed));
+  TRY(parts_.catalog.commit(op, std::move(edit)));
+  return parts_.catalog.volumes.find(name);
+}
+
+}  // namespace volplugin::control

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes, their tasks, and the state of the whole.
+#include "control/control_plane.h"
+
+namespace volplugin::control {
+
+Result<model::Record<model::Node>> ControlPlane::register_node(const Op& op, const model::Node& node) {
+  auto& table = parts_.catalog.nodes;
+  catalog::Edit edit;
+  edit.put(table, node);
+  TRY(parts_.catalog.commit(op, std::move(edit)));
+  return get_node(op, node.name);
+}
+
+Result<model::Record<model::Node>> ControlPlane::get_node(const Op&, const model::NodeName& name) {
+  const auto stored = parts_.catalog.nodes.find(name.str());
+  if (!stored) return make_error(Code::not_found, fmt::format("node '{}' is not known", name.str()));
+  model::Versioned<model::Node> shown = *stored;
+  shown.value.connected = settings_.local_node == name || parts_.tasks.connected(name);
+  return std::make_shared<const model::Versioned<model::Node>>(std::move(shown));
+}
+
+Result<service::Page<model::Node>> ControlPlane::list_nodes(const Op& op, const service::ListQuery& query) {
+  auto page = parts_.catalog.nodes.list("", query.after, query.limit);
+  for (auto& node : page.items) node = TRY(get_node(op, node->value.name));
+  return page;
+}
+
+void ControlPlane::next_task(const Op&, const model::NodeName& node, Millis wait, TaskCallback callback) {
+  parts_.tasks.next(node, wait, std::move(callback));
+}
+
+Result<> ControlPlane::finish_task(const Op&, const model::NodeName& node, const service::TaskResult& result) {
+  return parts_.tasks.finish(node, result);
+}
+
+Result<std::vector<model::Operation>> ControlPlane::list_operations(const Op&) {
+  std::vector<model::Operation> operations;
+  const auto volumes = parts_.catalog.volumes.list("", "", parts_.catalog.volumes.size());
+  for (const auto& record : volumes.items) {
+    const auto& volume = record->value;
+    if (volume.phase == model::Phase::ready) continue;
+    operations.push_back({volume.operation, volume.phase == model::Phase::removing ? "remove" : "create",
+                          volume.id.name(), volume.phase == model::Phase::failed ? "failed" : "running",
+                          volume.message, volume.changed_at});
+  }
+  const auto mounts = parts_.catalog.mounts.list("", "", parts_.catalog.mounts.size());
+  for (const auto& record : mounts.items) {
+    const auto& mount = record->value;
+    if (mount.phase != model::MountPhase::unmounting) continue;
+    operations.push_back({fmt::format("unmount-{}", mount.fencing), "unmount", mount.volume.name(), "running",
+                          mount.message, mount.since});
+  }
+  return operations;
+}
+
+Result<service::Health> ControlPlane::health(const Op& op) {
+  service::Health health{true, "ok", settings_.version};
+  if (const auto answered = parts_.catalog.check_store(op); !answered) {
+    health.ok = false;
+    health.store = answered.error().message;
+  } else if (const auto problems = parts_.catalog.problems(); !problems.empty()) {
+    health.store = fmt::format("{} records cannot be read; the first: {}", problems.size(), problems.front());
+  }
+  return health;
+}
+
+std::unique_ptr<service::StorageWork> ControlPlane::work_of(const model::Volume& volume) const {
+  if (volume.node && volume.node != settings_.local_node) return parts_.tasks.node(*volume.node);
+  // Not owned: the local executor outlives every call.
+  struct Borrowed final : service::StorageWork {
+    explicit Borrowed(service::StorageWork& work) : work_(work) {}
+    Result<service::Made> make(const Op& op, const model::Volume& v) override { return work_.make(op, v); }
+    Result<> remove(const Op& op, const model::Volume& v) override { return work_.remove(op, v); }
+    service::StorageWork& work_;
+  };
+  return std::make_unique<Borrowed>(parts_.local_work);
+}
+
+}  // namespace volplugin::control

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recovery: what a crash of any process, or a node that was away, left half done.
+#include "control/control_plane.h"
+
+namespace volplugin::control {
+
+std::vector<std::string> ControlPlane::recover_step(const Op& op) {
+  std::vector<std::string> left;
+  const auto volumes = parts_.catalog.volumes.list("", "", parts_.catalog.volumes.size());
+  for (const auto& seen : volumes.items) {
+    if (seen->value.phase == model::Phase::ready) continue;
+    if (!op.check("recovering")) break;
+    const std::string name = seen->value.id.name();
+    const auto turn = queue_.try_enter(name);
+    if (!turn) continue;  // a call works on it right now
+    const auto record = parts_.catalog.volumes.find(name);
+    if (!record || record->value.phase == model::Phase::ready) continue;
+    const bool removing = record->value.phase == model::Phase::removing;
+    const auto done = removing ? finish_removal(op, record) : undo_create(op, record);
+    if (!done)
+      left.push_back(fmt::format("volume '{}' stays {}: {}", name, to_string(record->value.phase),
+                                 done.error().message));
+  }
+  return left;
+}
+
+}  // namespace volplugin::control

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Remove: record `removing` -> delete the storage -> no record. Also get and list, which change nothing.
+#include "base/faults.h"
+#include "control/control_plane.h"
+
+namespace volplugin::control {
+namespace {
+
+Error no_volume(const model::VolumeId& id) {
+  return make_error(Code::not_found, fmt::format("volume '{}' does not exist", id.name()));
+}
+
+}  // namespace
+
+Result<model::Record<model::Volume>> ControlPlane::get_volume(const Op&, const model::VolumeId& id) {
+  auto record = parts_.catalog.volumes.find(id.name());
+  if (!record) return no_volume(id);
+  return record;
+}
+
+Result<service::Page<model::Volume>> ControlPlane::list_volumes(const Op&, const service::ListQuery& query) {
+  const std::string prefix = query.tenant.empty() ? "" : query.tenant + "/";
+  return parts_.catalog.volumes.list(prefix, query.after, query.limit);
+}
+
+Result<> ControlPlane::remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) {
+  const auto turn = TRY(queue_.enter(op, id.name()));
+  const auto record = parts_.catalog.volumes.find(id.name());
+  if (!record) return no_volume(id);
+  if (mode == service::RemoveMode::forget_record) {
+    catalog::Edit edit;
+    edit.require(record).erase(parts_.catalog.volumes, id.name());
+    TRY(parts_.catalog.commit(op, std::move(edit)));
+    return {};
+  }
+  TRY(refuse_if_mounted(id));
+  if (mode == service::RemoveMode::if_ephemeral && !record->value.options.ephemeral) return {};
+  switch (record->value.phase) {
+    case model::Phase::ready:
+      return delete_volume(op, record);
+    case model::Phase::removing:
+      return finish_removal(op, record);
+    case model::Phase::creating:
+    case model::Phase::failed:
+      return undo_create(op, record);
+  }
+  return make_error(Code::internal, "unknown phase");
+}
+
+Result<> ControlPlane::refuse_if_mounted(const model::VolumeId& id) const {
+  const auto mount = parts_.catalog.mounts.find(id.name());
+  if (!mount) return {};
+  std::vector<std::string> uses;
+  for (const auto& use : mount->value.uses)
+    uses.push_back(fmt::format("container mount {} since {}", use.id.str(), format_rfc3339(use.since)));
+  if (mount->value.phase == model::MountPhase::unmounting)
+    uses.push_back(fmt::format("being unmounted: {}", mount->value.message));
+  return make_error(Code::busy, fmt::format("volume '{}' is mounted on node '{}' since {} ({}): stop its containers "
+                                            "first",
+                                            id.name(), mount->value.node.str(), format_rfc3339(mount->value.since),
+                                            fmt::join(uses, ", ")));
+}
+
+Result<> ControlPlane::delete_volume(const Op& op, const VolumeRecord& record) {
+  model::Volume removing = record->value;
+  removing.phase = model::Phase::removing;
+  removing.operation = op.request_id();
+  removing.message.clear();
+  removing.changed_at = parts_.clock.wall();
+  catalog::Edit edit;
+  // A mount that comes between our look and this commit makes the guard fail.
+  edit.require(record).require_absent<model::Mount>(removing.id.name()).put(parts_.catalog.volumes, removing);
+  TRY(parts_.catalog.commit(op, std::move(edit)));
+  TRY(faults::hit(Fault::remove_recorded));
+  const auto pending = parts_.catalog.volumes.find(removing.id.name());
+  const auto removed = finish_removal(op, pending);
+  if (removed || removed.error().code != Code::busy || removed.error().effect != Effect::none) return removed;
+  // In use by something that holds no mount record (a mount made by hand): nothing was deleted.
+  TRY(store(op.for_cleanup(Millis(10'000)), pending, record->value));
+  return removed;
+}
+
+Result<> ControlPlane::finish_removal(const Op& op, const VolumeRecord& record) {
+  TRY_CTX(work_of(record->value)->remove(op, record->value), "removing volume '{}'", record->value.id.name());
+  catalog::Edit edit;
+  edit.require(record).erase(parts_.catalog.volumes, record->value.id.name());
+  TRY(parts_.catalog.commit(op, std::move(edit)));
+  return faults::hit(Fault::remove_acknowledged);
+}
+
+}  // namespace volplugin::control

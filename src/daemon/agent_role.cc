@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/agent_role.h"
+
+#include "daemon/version.h"
+#include "os/host.h"
+
+namespace volplugin::daemon {
+namespace {
+
+constexpr Millis kRecoveryInterval{5'000};
+constexpr Millis kRecoveryTimeout{60'000};
+constexpr mode_t kPluginSocketMode = 0600;
+
+}  // namespace
+
+Result<std::unique_ptr<AgentRole>> AgentRole::open(const Request& request, service::Volmaster& volmaster,
+                                                   executor::Executor& executor,
+                                                   executor::Filesystems& filesystems, const Clock& clock) {
+  std::unique_ptr<AgentRole> role(new AgentRole());
+  const auto warn = [](const std::string& message) { log(LogLevel::warning, message); };
+  role->agent_ = TRY(node::Agent::open({volmaster, executor, filesystems, clock, warn},
+                                       {request.node, request.state_dir, TRY(os::boot_id()), kVersion,
+                                        request.backends}));
+  role->plugin_ =
+      std::make_unique<dockerplugin::Plugin>(*role->agent_, clock, dockerplugin::PluginSettings{request.scope}, warn);
+  http::Limits limits;
+  limits.allow_empty_host = true;
+  AgentRole* self = role.get();
+  role->server_ = std::make_unique<http::Server>(limits, [self](http::Request received, http::Reply reply) {
+    self->plugin_->handle(std::move(received), std::move(reply));
+  });
+  if (request.listening_fd)
+    TRY(role->server_->adopt(*request.listening_fd));
+  else
+    TRY(role->server_->listen("unix://" + request.plugin_socket, kPluginSocketMode));
+  if (request.fetch_tasks) role->tasks_ = std::make_unique<node::TaskLoop>(*role->agent_, volmaster, clock);
+  // The first pass runs while Docker is served already; calls for one volume wait for their turn.
+  role->recovery_ = std::make_unique<Periodic>("agent-recovery", kRecoveryInterval, [self, &clock](std::stop_token stop) {
+    self->agent_->recover_step(Op(clock, kRecoveryTimeout, make_request_id(), "recovery", stop));
+  });
+  TRY(role->server_->start());
+  return role;
+}
+
+AgentRole::~AgentRole() {
+  if (server_) server_->stop();
+}
+
+}  // namespace volplugin::daemon

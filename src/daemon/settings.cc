@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/settings.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "base/faults.h"
+#include "daemon/version.h"
+
+namespace volplugin::daemon {
+namespace {
+
+constexpr const char* kConfigFile = "/etc/volplugin/volplugin.toml";
+
+// "NAME=VALUE" into a map; CLI11 calls it for flags and for the configuration file alike.
+std::string split_into(std::map<std::string, std::string>& map, const std::string& text) {
+  const auto cut = text.find('=');
+  if (cut == 0 || cut == text.npos || cut + 1 == text.size()) return "'" + text + "' is not of the form NAME=VALUE";
+  map[text.substr(0, cut)] = text.substr(cut + 1);
+  return {};
+}
+
+std::string add_backend_option(CommonSettings& settings, const std::string& text) {
+  const auto dot = text.find('.');
+  if (dot == 0 || dot == text.npos) return "'" + text + "' is not of the form BACKEND.KEY=VALUE";
+  return split_into(settings.backend_options[text.substr(0, dot)], text.substr(dot + 1));
+}
+
+void add_repeatable(CLI::App& app, const std::string& name, const std::string& help,
+                    const std::function<std::string(const std::string&)>& take) {
+  app.add_option_function<std::vector<std::string>>(
+         name,
+         [name, take](const std::vector<std::string>& values) {
+           for (const auto& value : values)
+             if (const std::string wrong = take(value); !wrong.empty()) throw CLI::ValidationError(name, wrong);
+         },
+         help)
+      ->take_all()
+      ->expected(1, 1000);
+}
+
+void add_common(CLI::App& app, CommonSettings& settings) {
+  app.set_version_flag("--version", std::string("volplugin ") + kVersion);
+  app.set_config("--config", kConfigFile, "Configuration file with the same keys as the flags, without the dashes");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.add_option("--data-dir", settings.data_dir, "Where records, image files and mounts are kept")
+      ->capture_default_str();
+  app.add_option("--backend", settings.backend, "Backend of volumes whose policy names none (default: loop)");
+  add_repeatable(app, "--default-pool", "BACKEND=POOL: pool of volumes whose policy names none (default: loop=default)",
+                 [&settings](const std::string& text) { return split_into(settings.default_pools, text); });
+  add_repeatable(app, "--backend-option", "BACKEND.KEY=VALUE: see docs/backends",
+                 [&settings](const std::string& text) { return add_backend_option(settings, text); });
+  app.add_option_function<std::string>(
+         "--log-format",
+         [&settings](const std::string& word) {
+           const auto format = parse_log_format(word);
+           if (!format) throw CLI::ValidationError("--log-format", format.error().message);
+           settings.log_format = *format;
+         },
+         "text or json")
+      ->default_str("text");
+  app.add_flag("--debug", settings.debug, "Log every request");
+  app.add_option_function<std::string>("--fault", [](const std::string& spec) {
+       if (const auto armed = faults::arm(spec); !armed) throw CLI::ValidationError("--fault", armed.error().message);
+     })->group("");  // hidden: for the crash tests
+  app.add_flag_callback("--list-faults", [] {
+       for (const auto name : faults::names()) std::cout << name << "\n";
+       throw CLI::Success();
+     })->group("");
+}
+
+Parsed parse(CLI::App& app, std::span<const char* const> args) {
+  try {
+    app.parse(static_cast<int>(args.size()), args.data());
+    return {Start::run, 0};
+  } catch (const CLI::ParseError& e) {
+    return {Start::done, app.exit(e) == 0 ? 0 : 2};
+  }
+}
+
+}  // namespace
+
+Parsed parse_volmaster(std::span<const char* const> args, VolmasterSettings& settings) {
+  CLI::App app{"volmaster: keeps policies, volumes and mounts, and coordinates the hosts.\n"
+               "Example: volmaster --listen 127.0.0.1:9005 --store sqlite:/var/lib/volplugin/volplugin.db"};
+  add_common(app, settings.common);
+  app.add_option("--listen", settings.listen,
+                 "host:port or unix:///path to serve on; may be given several times (default: 0.0.0.0:9005)")
+      ->take_all();
+  app.add_option("--store", settings.store, "sqlite:PATH (default: volplugin.db in the data directory)");
+  app.footer("Exit codes: 0 ended by a signal, 1 could not start or run, 2 wrong flags or configuration.");
+  return parse(app, args);
+}
+
+Parsed parse_volplugin(std::span<const char* const> args, VolpluginSettings& settings) {
+  CLI::App app{"volplugin: serves volumes to the Docker engine of this host.\n"
+               "Example: volplugin --standalone        (one host, no other service)\n"
+               "         volplugin --master 10.0.0.5:9005"};
+  add_common(app, settings.common);
+  app.add_flag("--standalone", settings.standalone, "Run volmaster in this process, over a store in the data directory");
+  app.add_option("--master", settings.master, "volmaster to use: host:port or unix:///path")
+      ->envname("MASTER")
+      ->capture_default_str();
+  app.add_option("--plugin-socket", settings.plugin_socket, "Socket for the Docker engine; its name is the driver's")
+      ->capture_default_str();
+  app.add_option("--api-socket", settings.api_socket, "Socket for volcli and the REST API, with --standalone")
+      ->capture_default_str();
+  app.add_option("--mount-root", settings.mount_root, "Where volumes are mounted (default: mounts in the data directory)");
+  app.add_option("--host-label", settings.host_label, "Name of this host in records (default: its host name)")
+      ->envname("HOSTLABEL");
+  app.footer("Exit codes: 0 ended by a signal, 1 could not start or run, 2 wrong flags or configuration.");
+  return parse(app, args);
+}
+
+}  // namespace volplugin::daemon

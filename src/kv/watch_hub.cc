@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kv/watch_hub.h"
+
+#include "base/check.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include <pthread.h>
+
+namespace volplugin::kv {
+namespace {
+
+using Callback = std::function<void(const WatchBatch&)>;
+
+constexpr Millis kRetryHistory{500};  // after a failed read of the history
+
+// Guarded by State::mutex, but for `on_batch` while `running`.
+struct Watcher {
+  std::string prefix;
+  Revision seen;  // everything up to here was delivered or is of no interest
+  Callback on_batch;
+  bool running = false;
+  bool closed = false;
+};
+
+using Watchers = std::vector<std::shared_ptr<Watcher>>;
+
+}  // namespace
+
+struct WatchHub::State {
+  // What watch() gives out.
+  class Handle final : public Watch {
+   public:
+    Handle(std::shared_ptr<State> state, std::shared_ptr<Watcher> watcher)
+        : state_(std::move(state)), watcher_(std::move(watcher)) {}
+    ~Handle() override { state_->close(watcher_); }
+    Handle(const Handle&) = delete;
+    Handle& operator=(const Handle&) = delete;
+
+   private:
+    std::shared_ptr<State> state_;
+    std::shared_ptr<Watcher> watcher_;
+  };
+
+  explicit State(History& source) : history(source) {}
+
+  // The watchers furthest behind, if they are behind the store. They are served together from one
+  // read; usually that is all of them.
+  Watchers laggards() const {
+    Watchers result;
+    for (const auto& watcher : watchers) {
+      if (watcher->seen >= published || (!result.empty() && watcher->seen > result.front()->seen)) continue;
+      if (!result.empty() && watcher->seen < result.front()->seen) result.clear();
+      result.push_back(watcher);
+    }
+    return result;
+  }
+
+  void run(const std::stop_token& stop);
+  void deliver(Watcher& watcher, const WatchBatch& batch);
+  void close(const std::shared_ptr<Watcher>& watcher);
+
+  History& history;
+  std::mutex mutex;
+  std::condition_variable_any changed;  // of `watchers` or `published`
+  std::condition_variable_any idle;     // a callback returned
+  Watchers watchers;                    // open ones
+  Revision published;
+  Revision compacted;
+  std::thread::id thread;
+};
+
+void WatchHub::State::run(const std::stop_token& stop) {
+  std::unique_lock lock(mutex);
+  thread = std::this_thread::get_id();
+  while (true) {
+    Watchers group;
+    changed.wait(lock, stop, [&] { return !(group = laggards()).empty(); });
+    if (stop.stop_requested()) return;
+    const Revision after = group.front()->seen;
+    lock.unlock();
+    const Result<WatchBatch> batch = history.read(after);
+    if (batch)
+      for (const auto& watcher : group)
+        if (!stop.stop_requested()) deliver(*watcher, *batch);
+    // Ended watches go before the lock is taken: their destructors may run here.
+    group.clear();
+    lock.lock();
+    // There is nobody to tell; commits and reads meet the same disk and report it.
+    if (!batch) changed.wait_for(lock, stop, kRetryHistory, [] { return false; });
+  }
+}
+
+void WatchHub::State::deliver(Watcher& watcher, const WatchBatch& batch) {
+  WatchBatch part{{}, batch.revision};
+  for (const Event& event : batch.events)
+    if (event.key.starts_with(watcher.prefix)) part.events.push_back(event);
+  Callback finished;  // destroyed after the lock is released
+  std::unique_lock lock(mutex);
+  if (watcher.closed) return;
+  if (!part.events.empty()) {
+    watcher.running = true;
+    lock.unlock();
+    watcher.on_batch(part);
+    lock.lock();
+    watcher.running = false;
+    if (watcher.closed) finished.swap(watcher.on_batch);
+    idle.notify_all();
+  }
+  watcher.seen = batch.revision;
+}
+
+void WatchHub::State::close(const std::shared_ptr<Watcher>& watcher) {
+  Callback finished;  // destroyed after the lock is released
+  std::unique_lock lock(mutex);
+  watcher->closed = true;
+  std::erase(watchers, watcher);
+  if (std::this_thread::get_id() != thread)
+    idle.wait(lock, [&] { return !watcher->running; });
+  else if (watcher->running)
+    return;  // inside its own callback: deliver() destroys it
+  finished.swap(watcher->on_batch);
+}
+
+WatchHub::WatchHub(History& history, Revision current, Revision compacted)
+    : state_(std::make_shared<State>(history)) {
+  state_->published = current;
+  state_->compacted = compacted;
+  thread_ = std::jthread([state = state_.get()](const std::stop_token& stop) {
+    pthread_setname_np(pthread_self(), "kv-watch");
+    state->run(stop);
+  });
+}
+
+WatchHub::~WatchHub() {
+  stop();
+}
+
+Result<std::unique_ptr<Watch>> WatchHub::watch(const std::string& prefix, Revision from, Callback on_batch) {
+  auto watcher = std::make_shared<Watcher>();
+  watcher->prefix = prefix;
+  watcher->seen = from;
+  watcher->on_batch = std::move(on_batch);
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (from < state_->compacted)
+      return make_error(
+          Code::invalid_argument,
+          fmt::format("the history after revision {} is compacted up to {}: list again and watch from "
+                      "the listed revision",
+                      from.value, state_->compacted.value));
+    state_->watchers.push_back(watcher);
+    state_->changed.notify_one();
+  }
+  return std::make_unique<State::Handle>(state_, std::move(watcher));
+}
+
+void WatchHub::publish(Revision revision) {
+  const std::lock_guard lock(state_->mutex);
+  if (revision <= state_->published) return;
+  state_->published = revision;
+  if (!state_->watchers.empty()) state_->changed.notify_one();
+}
+
+Revision WatchHub::compact(Revision wanted) {
+  const std::lock_guard lock(state_->mutex);
+  Revision floor = wanted;
+  for (const auto& watcher : state_->watchers) floor = std::min(floor, watcher->seen);
+  state_->compacted = std::max(state_->compacted, floor);
+  return floor;
+}
+
+void WatchHub::stop() {
+  if (!thread_.joinable()) return;
+  CHECK(std::this_thread::get_id() != thread_.get_id());  // a callback must not destroy its store
+  thread_.request_stop();
+  thread_.join();
+  Watchers ended;
+  {
+    const std::lock_guard lock(state_->mutex);
+    ended.swap(state_->watchers);
+  }
+  for (const auto& watcher : ended) state_->close(watcher);
+}
+
+}  // namespace volplugin::kv

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names, parsed once into types of their own and never used as a path or argument before that.
+// Rules: architecture of the product, docs/glossary.md. All functions are pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/strong_id.h"
+
+namespace volplugin::model {
+
+// [A-Za-z0-9][A-Za-z0-9_-]{0,62}: no dot, so that tenant.volume parses back.
+struct TenantTag {
+  static Result<StrongId<TenantTag>> parse(std::string_view text);
+};
+using TenantName = StrongId<TenantTag>;
+
+// [A-Za-z0-9][A-Za-z0-9_.-]{0,126}
+struct VolumeTag {
+  static Result<StrongId<VolumeTag>> parse(std::string_view text);
+};
+using VolumeName = StrongId<VolumeTag>;
+
+// [A-Za-z0-9][A-Za-z0-9_.-]{0,252}: a host label, usually the host name.
+struct NodeTag {
+  static Result<StrongId<NodeTag>> parse(std::string_view text);
+};
+using NodeName = StrongId<NodeTag>;
+
+// What Docker calls ID in Mount and Unmount: [A-Za-z0-9][A-Za-z0-9_.-]{0,127}; dockerd sends 64 hex digits.
+struct MountIdTag {
+  static Result<StrongId<MountIdTag>> parse(std::string_view text);
+};
+using MountId = StrongId<MountIdTag>;
+
+struct VolumeId {
+  TenantName tenant;
+  VolumeName volume;
+
+  std::string name() const { return tenant.str() + "/" + volume.str(); }   // what Docker and people use
+  std::string image() const { return tenant.str() + "." + volume.str(); }  // what pools and paths use
+  auto operator<=>(const VolumeId&) const = default;
+};
+
+// "tenant/volume". Errors: invalid_argument naming the rule.
+Result<VolumeId> parse_volume_id(std::string_view text);
+Result<VolumeId> parse_volume_id(std::string_view tenant, std::string_view volume);
+
+// The name of a filesystem in a policy: [A-Za-z0-9][A-Za-z0-9_.-]{0,62}.
+Result<> check_filesystem_name(std::string_view text, std::string_view field);
+
+// `text` made safe to show in a message: control and non-ASCII bytes as \xNN, cut at 80 characters.
+std::string printable(std::string_view text);
+
+}  // namespace volplugin::model

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The records of the control plane and their states. Plain values; the rules are functions.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/names.h"
+#include "model/options.h"
+
+namespace volplugin::model {
+
+// A record and the store revision of its last change; shared and immutable, so that lists copy pointers.
+template <class T>
+struct Versioned {
+  T value;
+  std::uint64_t revision = 0;
+};
+template <class T>
+using Record = std::shared_ptr<const Versioned<T>>;
+
+struct Tenant {
+  TenantName name;
+  OptionSet defaults;                              // "default-options"
+  std::map<std::string, std::string> filesystems;  // name -> mkfs command
+};
+
+// Rules of a policy beyond the form of its fields: filesystems not empty and each with a `%`, the
+// named filesystem known, a size, snapshots with frequency and keep. An empty `filesystems` gets the
+// default ext4 command. Errors: invalid_argument naming the JSON field.
+Result<Tenant> validate_tenant(Tenant tenant);
+
+// Life of a volume. The record is written before storage is touched and after it is done, so a crash
+// leaves one of these and recovery knows what to do:
+//
+//   (none) --create--> creating --made--> ready --remove--> removing --gone--> (none)
+//                         |                                     |
+//                         +--undone--> (none)                   +-- stays until the image is gone
+//                         +--undoing failed--> failed --create or remove--> ...
+enum class Phase { creating, ready, removing, failed };
+std::string_view to_string(Phase phase);
+Result<Phase> parse_phase(std::string_view word);
+
+struct Volume {
+  VolumeId id;
+  std::string uid;  // never used again, also not by a volume of the same name
+  VolumeOptions options;
+  std::string filesystem_command;  // as the policy had it at creation
+  std::string filesystem_type;     // what mount(2) is told; found by probing after mkfs
+  Bytes size;                      // what the backend made, exactly
+  std::optional<NodeName> node;    // holder of a host-local volume
+  Phase phase = Phase::creating;
+  std::string operation;  // id of the request that changes it or changed it last
+  std::string message;    // why it is failed, or why removing takes long
+  WallTime created_at{};
+  WallTime changed_at{};
+};
+
+struct Use {
+  MountId id;
+  WallTime since{};
+};
+
+// mounted: in use on `node`. unmounting: no container uses it any more, but the kernel still does.
+enum class MountPhase { mounted, unmounting };
+std::string_view to_string(MountPhase phase);
+Result<MountPhase> parse_mount_phase(std::string_view word);
+
+struct Mount {
+  VolumeId volume;
+  std::string volume_uid;
+  NodeName node;
+  std::uint64_t fencing = 0;  // grows with every mount of the volume
+  MountPhase phase = MountPhase::mounted;
+  std::string mount_point;
+  std::string message;    // why unmounting takes long
+  std::vector<Use> uses;  // Docker mount IDs, as the node last told
+  WallTime since{};
+};
+
+struct Node {
+  NodeName name;
+  std::string version;
+  std::vector<std::string> backends;
+  std::string boot_id;
+  WallTime started_at{};
+  bool connected = false;  // not stored: the server knows it from the node's open request
+};
+
+// A change of storage that is under way or did not end: derived from volumes and mounts that are not at rest.
+struct Operation {
+  std::string id;
+  std::string kind;    // create, remove, unmount
+  std::string volume;  // tenant/volume
+  std::string state;   // running, failed
+  std::string message;
+  WallTime since{};
+};
+
+}  // namespace volplugin::model

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an agent puts right at start and from time to time: its registration, mount records of an earlier
+// life, unmounts that found the device busy, uses whose Unmount never came.
+#include <algorithm>
+
+#include "node/agent.h"
+
+namespace volplugin::node {
+
+void Agent::recover_step(const Op& op) {
+  if (!registered_) {
+    if (const auto done = register_node(op); !done) {
+      if (done.error().code != Code::unavailable) parts_.warn("registering this node: " + done.error().message);
+    } else if (const auto taken = take_over_records(op); !taken) {
+      parts_.warn("taking over the mounts of an earlier run: " + taken.error().message);
+    } else {
+      registered_ = true;
+    }
+  }
+  for (const auto& entry : journal_->all()) {
+    if (!op.check("recovering")) return;
+    reconcile(op, entry.volume.id);
+  }
+}
+
+Result<> Agent::register_node(const Op& op) {
+  model::Node node{settings_.node, settings_.version, settings_.backends, settings_.boot_id, started_at_};
+  TRY(parts_.volmaster.register_node(op, node));
+  return {};
+}
+
+// Mount records that say this node, but that the journal does not know: a crash or a reboot came between.
+Result<> Agent::take_over_records(const Op& op) {
+  service::ListQuery query;
+  do {
+    const auto page = TRY(parts_.volmaster.list_mounts(op, query));
+    for (const auto& mount : page.items)
+      if (mount->value.node == settings_.node) TRY(take_over(op, mount->value.volume));
+    query.after = page.next;
+  } while (!query.after.empty());
+  return {};
+}
+
+Result<> Agent::take_over(const Op& op, const model::VolumeId& id) {
+  const auto turn = queue_.try_enter(id.name());
+  if (!turn || journal_->find(id)) return {};
+  const auto volume = parts_.volmaster.get_volume(op, id);
+  if (!volume && volume.error().code == Code::not_found) return parts_.volmaster.release_mount(op, id, settings_.node);
+  if (!volume) return volume.error();
+  const JournalEntry entry{(*volume)->value, {}};
+  TRY(journal_->put(entry));  // reconcile() takes it down
+  return {};
+}
+
+bool Agent::lost_unmounts(const JournalEntry& entry) const {
+  const std::uint64_t engine = journal_->engine();
+  return std::any_of(entry.uses.begin(), entry.uses.end(), [&](const CountedUse& use) {
+    return use.engine != engine || use.since < started_at_;
+  });
+}
+
+void Agent::reconcile(const Op& op, const model::VolumeId& id) {
+  const auto turn = queue_.try_enter(id.name());
+  if (!turn) return;
+  auto entry = journal_->find(id);
+  if (!entry) return;
+  const std::string where = parts_.executor.mount_point(id);
+  const auto mounted = parts_.executor.is_mounted(id);
+  if (!mounted) return;
+  if (!entry->uses.empty() && *mounted) {
+    if (!lost_unmounts(*entry)) return;
+    // An Unmount may have been lost (engine restarted, or this agent was down). If no container has the
+    // volume and nobody touches it between two looks, nobody will.
+    if (parts_.filesystems.used_elsewhere(where).value_or(true)) return;
+    if (!parts_.filesystems.expire(where).value_or(false)) return;
+    parts_.warn(fmt::format("volume '{}': no container uses it any more, though Docker never said so", id.name()));
+  } else if (!entry->uses.empty()) {
+    // Unmounted by hand; containers that run on keep the device busy, and then the uses are still true.
+    const auto outcome = parts_.executor.unmount(op, entry->volume);
+    if (!outcome || *outcome == executor::Unmounted::busy) return;
+  }
+  entry->uses.clear();
+  if (!journal_->put(*entry)) return;
+  // Not told again and again: unmount() warned, and the mount record shows it.
+  (void)finish_unmount(op, *entry).has_value();
+}
+
+}  // namespace volplugin::node

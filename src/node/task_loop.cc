@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/task_loop.h"
+
+#include <pthread.h>
+
+#include <condition_variable>
+
+namespace volplugin::node {
+namespace {
+
+constexpr Millis kPollWait{25'000};     // below usual proxy and NAT timeouts
+constexpr Millis kPollSlack{10'000};    // for the answer to come back
+constexpr Millis kReportTimeout{30'000};
+constexpr Millis kRetryPause{500};      // volmaster cannot be reached
+
+void pause(std::stop_token stop, Millis time) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, time, [] { return false; });
+}
+
+}  // namespace
+
+TaskLoop::TaskLoop(Agent& agent, service::Volmaster& volmaster, const Clock& clock)
+    : agent_(agent), volmaster_(volmaster), clock_(clock) {
+  for (int i = 0; i < kParallel; ++i)
+    threads_.emplace_back([this, i](std::stop_token stop) {
+      pthread_setname_np(pthread_self(), fmt::format("agent-task-{}", i).c_str());
+      run(stop);
+    });
+}
+
+void TaskLoop::run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    const auto task = fetch(stop);
+    if (!task) continue;
+    const Op op(clock_, task->remaining, task->id, "volmaster");
+    const auto result = agent_.run_task(op, *task);
+    // Not delivered: volmaster's record says that the work is pending, and recovery asks again.
+    const Op report(clock_, kReportTimeout, task->id, "agent", stop);
+    (void)volmaster_.finish_task(report, agent_.name(), result).has_value();
+  }
+}
+
+std::optional<service::Task> TaskLoop::fetch(std::stop_token stop) {
+  const std::lock_guard turn(polling_);
+  if (stop.stop_requested()) return std::nullopt;
+  const Op op(clock_, kPollWait + kPollSlack, make_request_id(), "agent", stop);
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::optional<Result<std::optional<service::Task>>> answer;
+  volmaster_.next_task(op, agent_.name(), kPollWait, [&](Result<std::optional<service::Task>> got) {
+    const std::lock_guard lock(mutex);
+    answer = std::move(got);
+    arrived.notify_one();
+  });
+  std::unique_lock lock(mutex);
+  arrived.wait(lock, [&] { return answer.has_value(); });
+  if (*answer) return **answer;
+  lock.unlock();
+  pause(stop, kRetryPause);
+  return std::nullopt;
+}
+
+}  // namespace volplugin::node

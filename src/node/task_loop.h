@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// TaskLoop: fetches this node's storage work from a remote volmaster and does it, several tasks at once.
+// Not needed in standalone mode. Destroying it lets running tasks finish.
+#pragma once
+
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "node/agent.h"
+
+namespace volplugin::node {
+
+class TaskLoop {
+ public:
+  static constexpr int kParallel = 4;  // storage work at once: enough to hide one slow mkfs
+
+  TaskLoop(Agent& agent, service::Volmaster& volmaster, const Clock& clock);
+
+ private:
+  void run(std::stop_token stop);
+  std::optional<service::Task> fetch(std::stop_token stop);
+
+  Agent& agent_;
+  service::Volmaster& volmaster_;
+  const Clock& clock_;
+  std::mutex polling_;  // one poll per node at a time: the idle threads queue here
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace volplugin::node

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "base/faults.h"
+#include "node/agent.h"
+
+namespace volplugin::node {
+namespace {
+
+constexpr Millis kTellTimeout{2'000};  // telling volmaster is a courtesy; Docker is waiting
+
+}  // namespace
+
+Result<> Agent::unmount(const Op& op, const std::string& name, const std::string& mount_id) {
+  const auto id = TRY(model::parse_volume_id(name));
+  const auto use = TRY(model::MountIdTag::parse(mount_id));
+  const auto turn = TRY(queue_.enter(op, id.name()));
+  auto entry = journal_->find(id);
+  if (!entry) return {};
+  const auto known = std::find_if(entry->uses.begin(), entry->uses.end(),
+                                  [&](const CountedUse& candidate) { return candidate.id == use; });
+  if (known == entry->uses.end()) return {};
+  if (--known->count == 0) entry->uses.erase(known);
+  TRY(journal_->put(*entry));
+  TRY(faults::hit(Fault::unmount_journaled));
+  if (!entry->uses.empty()) {
+    tell_volmaster(op, *entry, "");
+    return {};
+  }
+  // The reference is dropped, which is all Docker has to know; what cannot end now ends in the background.
+  if (const auto finished = finish_unmount(op, *entry); !finished)
+    parts_.warn(fmt::format("volume '{}' is not used any more, but cannot be taken down yet: {}", id.name(),
+                            finished.error().message));
+  return {};
+}
+
+// Takes down a volume without uses. Error: it stays in the journal and is tried again.
+Result<> Agent::finish_unmount(const Op& op, const JournalEntry& entry) {
+  const auto& id = entry.volume.id;
+  auto unmounted = parts_.executor.unmount(op, entry.volume);
+  if (unmounted && *unmounted == executor::Unmounted::busy)
+    unmounted = make_error(Code::busy, "the device is still in use by another mount namespace (a container that "
+                                       "runs on, or a process that copied the host's mounts)");
+  if (!unmounted) {
+    tell_volmaster(op, entry, unmounted.error().message);
+    return unmounted.error();
+  }
+  const auto released = parts_.volmaster.release_mount(op, id, settings_.node);
+  // A record that another node holds is not ours to release: somebody forced it.
+  if (!released && released.error().code != Code::conflict) return released.error();
+  TRY(faults::hit(Fault::unmount_released));
+  return journal_->erase(id);
+}
+
+// Keeps the mount record's uses and phase true for people who look; the journal is what counts.
+void Agent::tell_volmaster(const Op& op, const JournalEntry& entry, const std::string& message) {
+  service::UpdateMount update{entry.volume.id, settings_.node,
+                              entry.uses.empty() ? model::MountPhase::unmounting : model::MountPhase::mounted, message,
+                              {}};
+  for (const auto& use : entry.uses) update.uses.push_back({use.id, use.since});
+  const auto told = parts_.volmaster.update_mount(op.for_cleanup(kTellTimeout), update);
+  if (!told && told.error().code != Code::unavailable && told.error().code != Code::not_found)
+    parts_.warn(fmt::format("telling volmaster about volume '{}': {}", entry.volume.id.name(), told.error().message));
+}
+
+}  // namespace volplugin::node

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/result.h"
+
+namespace volplugin::os {
+
+// "pid:start time": tells a process from a later one that got the same pid. Does not block.
+// Errors: not_found when the process is gone, corrupt when /proc does not read as expected.
+Result<std::string> process_identity(pid_t pid);
+
+}  // namespace volplugin::os

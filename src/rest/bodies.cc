@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rest/bodies.h"
+
+#include "wire/records.h"
+
+namespace volplugin::rest {
+namespace {
+
+Result<wire::JsonValue> parse_body(std::string_view body) {
+  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return make_error(Code::invalid_argument, "the body is empty: send a JSON object");
+  return wire::JsonValue::parse(body, "body");
+}
+
+Result<wire::JsonObject> parse_object(std::string_view body) {
+  return wire::JsonObject::open(TRY(parse_body(body)));
+}
+
+Result<model::NodeName> node_of(wire::JsonObject& object) {
+  return TRY_CTX(model::NodeTag::parse(TRY(object.string("node"))), "node");
+}
+
+Result<model::Use> parse_use(const wire::JsonValue& value) {
+  auto object = TRY(wire::JsonObject::open(value));
+  auto id = TRY_CTX(model::MountIdTag::parse(TRY(object.string("id"))), "use.id");
+  const WallTime since = TRY_CTX(parse_rfc3339(TRY(object.string("since"))), "use.since");
+  TRY(object.finish());
+  return model::Use{std::move(id), since};
+}
+
+Error disagrees(std::string_view key, std::string_view body, std::string_view path) {
+  return make_error(Code::invalid_argument, fmt::format("{}: '{}' in the body, but '{}' in the path", key,
+                                                        model::printable(body), model::printable(path)));
+}
+
+}  // namespace
+
+Result<model::Tenant> parse_tenant_body(std::string_view body, const model::TenantName& name) {
+  return wire::parse_tenant(TRY(parse_body(body)), name);
+}
+
+Result<service::CreateVolume> parse_create_body(std::string_view body) {
+  auto object = TRY(parse_object(body));
+  const std::string tenant = TRY(object.string("tenant"));
+  service::CreateVolume request{TRY(model::parse_volume_id(tenant, TRY(object.string("name")))), {}, {}};
+  if (const auto options = object.find("options")) request.options = TRY(options->as_string_map());
+  if (object.find("node")) request.node = TRY(node_of(object));
+  TRY(object.finish());
+  return request;
+}
+
+Result<service::AcquireMount> parse_acquire_body(std::string_view body, const model::VolumeId& volume) {
+  auto object = TRY(parse_object(body));
+  auto node = TRY(node_of(object));
+  std::string mount_point = TRY(object.string("mount-point"));
+  auto use = TRY(parse_use(TRY(object.get("use"))));
+  TRY(object.finish());
+  return service::AcquireMount{volume, std::move(node), std::move(mount_point), std::move(use)};
+}
+
+Result<service::UpdateMount> parse_update_body(std::string_view body, const model::VolumeId& volume) {
+  auto object = TRY(parse_object(body));
+  service::UpdateMount request{volume, TRY(node_of(object))};
+  request.phase = TRY_CTX(model::parse_mount_phase(TRY(object.string("phase"))), "phase");
+  request.message = TRY(object.string_or("message", ""));
+  request.uses = TRY_CTX(wire::parse_uses(TRY(object.get("uses"))), "uses");
+  TRY(object.finish());
+  return request;
+}
+
+Result<model::Node> parse_node_body(std::string_view body, const model::NodeName& name) {
+  auto node = TRY(wire::parse_node(TRY(parse_body(body)))).value;
+  if (node.name != name) return disagrees("name", node.name.str(), name.str());
+  return node;
+}
+
+Result<Millis> parse_wait_body(std::string_view body) {
+  auto object = TRY(parse_object(body));
+  const auto value = TRY(object.get("wait-ms"));
+  const Millis wait(TRY(value.as_uint(static_cast<std::uint64_t>(kMaxTaskWait.count()))));
+  TRY(object.finish());
+  return wait;
+}
+
+Result<service::TaskResult> parse_result_body(std::string_view body, std::string_view task) {
+  auto result = TRY(wire::parse_task_result(TRY(parse_body(body))));
+  if (result.id != task) return disagrees("id", result.id, task);
+  return result;
+}
+
+}  // namespace volplugin::rest

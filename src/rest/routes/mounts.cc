@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rest/answer.h"
+#include "rest/bodies.h"
+#include "rest/headers.h"
+#include "rest/routes/handlers.h"
+
+namespace volplugin::rest {
+
+Result<http::Response> list_mounts(const Call& call) {
+  return page(TRY(call.master.list_mounts(call.op, TRY(list_query(call.query)))));
+}
+
+Result<http::Response> get_mount(const Call& call) {
+  return record_unless_known(call.request, TRY(call.master.get_mount(call.op, TRY(volume_in_path(call)))));
+}
+
+Result<http::Response> acquire_mount(const Call& call) {
+  const auto id = TRY(volume_in_path(call));
+  return record(200, TRY(call.master.acquire_mount(call.op, TRY(parse_acquire_body(call.request.body, id)))));
+}
+
+Result<http::Response> update_mount(const Call& call) {
+  const auto id = TRY(volume_in_path(call));
+  return record(200, TRY(call.master.update_mount(call.op, TRY(parse_update_body(call.request.body, id)))));
+}
+
+// With a node: the holder gives it back. Without: a person drops the record, whoever holds it.
+Result<http::Response> release_mount(const Call& call) {
+  const auto id = TRY(volume_in_path(call));
+  const auto node = call.query.find("node");
+  if (node == call.query.end()) {
+    TRY(call.master.forget_mount(call.op, id));
+  } else {
+    const auto name = TRY_CTX(model::NodeTag::parse(node->second), "query node");
+    TRY(call.master.release_mount(call.op, id, name));
+  }
+  return no_content();
+}
+
+}  // namespace volplugin::rest

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a storage driver gives to be held to the contract of backend/backend.h. The suite is in
+// backend_contract_test.cc; add an environment to backend_environments() and it runs there too.
+#pragma once
+
+#include "backend/backend.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace volplugin::backend {
+
+// One driver over storage of its own, empty at the start and gone at the end.
+class BackendEnvironment {
+ public:
+  virtual ~BackendEnvironment() = default;
+
+  // Empty: can run here. Otherwise why not; the tests are skipped with that.
+  virtual std::string unable() const { return ""; }
+  virtual Backend& backend() = 0;
+  // Another process on this host: the old object is gone, storage and devices are as they were.
+  virtual void restart() = 0;
+  // The driver on another host, or null when the storage is local to one.
+  virtual Backend* other_host() { return nullptr; }
+  virtual std::string pool() const { return "pool"; }
+
+  // Data of somebody else under that name, without a uid.
+  virtual void put_foreign(const std::string& image) = 0;
+  virtual bool foreign_untouched(const std::string& image) = 0;
+
+  // Uses the device as a mount in another process's mount namespace does, until the result is destroyed.
+  virtual std::shared_ptr<void> use_elsewhere(const std::string& device) = 0;
+  // Whether devices can be opened and keep what is written to them.
+  virtual bool holds_data() const = 0;
+};
+
+struct BackendCase {
+  std::string name;  // letters, digits and '_'
+  std::function<std::unique_ptr<BackendEnvironment>()> make;
+};
+
+std::vector<BackendCase> backend_environments();
+
+}  // namespace volplugin::backend

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/contract/kv_contract.h"
+
+#include "kv/memory/memory_store.h"
+#include "kv/sqlite/sqlite_store.h"
+
+#include <atomic>
+#include <thread>
+
+namespace volplugin::kv::test {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+std::vector<StoreKind> kinds() {
+  return {
+      {"Memory",
+       [](const TestDirectory&, HistoryPolicy policy) -> std::unique_ptr<Store> {
+         return std::make_unique<MemoryStore>(policy);
+       }},
+      {"Sqlite",
+       [](const TestDirectory& directory, HistoryPolicy policy) -> std::unique_ptr<Store> {
+         return must(SqliteStore::open(directory / "store.db", system_clock(), policy));
+       }},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, KvContract, testing::ValuesIn(kinds()),
+                         [](const auto& kind) { return kind.param.name; });
+
+TEST_P(KvContract, a_new_store_is_empty) {
+  EXPECT_EQ(revision(), Revision{0});
+  EXPECT_EQ(get("key"), std::nullopt);
+  const Page page = list("");
+  EXPECT_TRUE(page.entries.empty());
+  EXPECT_FALSE(page.more);
+}
+
+TEST_P(KvContract, what_was_put_is_there) {
+  EXPECT_EQ(put("key", "one"), Revision{1});
+  const auto entry = get("key");
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->key, "key");
+  EXPECT_EQ(entry->value, "one");
+  EXPECT_EQ(entry->revision, Revision{1});
+}
+
+TEST_P(KvContract, each_changing_commit_adds_one_revision) {
+  EXPECT_EQ(put("a"), Revision{1});
+  EXPECT_EQ(put("b"), Revision{2});
+  EXPECT_EQ(put("a"), Revision{3});  // the same value is a change, too
+  EXPECT_EQ(erase("b"), Revision{4});
+  EXPECT_EQ(revision(), Revision{4});
+  EXPECT_EQ(get("a")->revision, Revision{3});
+}
+
+TEST_P(KvContract, a_commit_without_a_change_keeps_the_revision) {
+  put("a");
+  EXPECT_EQ(erase("absent"), Revision{1});
+  EXPECT_EQ(must(store_->commit(make_op(), {})), Revision{1});
+  EXPECT_EQ(must(store_->commit(make_op(), {{AtRevision{"a", {1}}}, {}})), Revision{1});
+  EXPECT_EQ(revision(), Revision{1});
+}
+
+TEST_P(KvContract, all_entries_of_a_transaction_share_its_revision) {
+  put("old");
+  EXPECT_EQ(must(store_->commit(make_op(), {{}, {Put{"a", "1"}, Erase{"old"}, Put{"b", "2"}}})), Revision{2});
+  EXPECT_EQ(get("a")->revision, Revision{2});
+  EXPECT_EQ(get("b")->revision, Revision{2});
+  EXPECT_EQ(get("old"), std::nullopt);
+}
+
+TEST_P(KvContract, an_absent_guard_holds_only_for_absent_keys) {
+  EXPECT_EQ(must(store_->commit(make_op(), {{Absent{"a"}}, {Put{"a", "1"}}})), Revision{1});
+  expect_error(store_->commit(make_op(), {{Absent{"a"}}, {Put{"a", "2"}}}), Code::conflict);
+  EXPECT_EQ(value_of("a"), "1");
+  erase("a");
+  EXPECT_EQ(must(store_->commit(make_op(), {{Absent{"a"}}, {Put{"a", "3"}}})), Revision{3});
+}
+
+TEST_P(KvContract, a_revision_guard_holds_only_for_the_last_change) {
+  put("a", "1");
+  put("a", "2");
+  expect_error(store_->commit(make_op(), {{AtRevision{"a", {1}}}, {Put{"a", "x"}}}), Code::conflict);
+  expect_error(store_->commit(make_op(), {{AtRevision{"a", {3}}}, {Put{"a", "x"}}}), Code::conflict);
+  expect_error(store_->commit(make_op(), {{AtRevision{"b", {1}}}, {Put{"a", "x"}}}), Code::conflict);
+  EXPECT_EQ(value_of("a"), "2");
+  EXPECT_EQ(revision(), Revision{2});
+  EXPECT_EQ(must(store_->commit(make_op(), {{AtRevision{"a", {2}}}, {Put{"a", "3"}}})), Revision{3});
+}
+
+TEST_P(KvContract, revision_zero_as_a_guard_means_absent) {
+  EXPECT_EQ(must(store_->commit(make_op(), {{AtRevision{"a", {0}}}, {Put{"a", "1"}}})), Revision{1});
+  expect_error(store_->commit(make_op(), {{AtRevision{"a", {0}}}, {Put{"a", "2"}}}), Code::conflict);
+}
+
+TEST_P(KvContract, a_transaction_is_all_or_nothing) {
+  put("a", "1");
+  expect_error(store_->commit(make_op(), {{AtRevision{"a", {1}}, Absent{"a"}}, {Erase{"a"}, Put{"b", "2"}}}),
+               Code::conflict);
+  EXPECT_EQ(value_of("a"), "1");
+  EXPECT_EQ(value_of("b"), "(absent)");
+  EXPECT_EQ(revision(), Revision{1});
+}
+
+TEST_P(KvContract, guards_see_the_state_before_the_changes) {
+  EXPECT_EQ(must(store_->commit(make_op(), {{Absent{"a"}, Absent{"b"}}, {Put{"a", "1"}, Put{"b", "2"}}})),
+            Revision{1});
+}
+
+TEST_P(KvContract, the_last_change_of_a_key_counts) {
+  must(store_->commit(make_op(), {{}, {Put{"a", "1"}, Put{"b", "1"}, Put{"a", "2"}, Erase{"b"}}}));
+  EXPECT_EQ(value_of("a"), "2");
+  EXPECT_EQ(value_of("b"), "(absent)");
+  must(store_->commit(make_op(), {{}, {Erase{"a"}, Put{"a", "3"}}}));
+  EXPECT_EQ(value_of("a"), "3");
+  EXPECT_EQ(revision(), Revision{2});
+  EventLog log;
+  const auto guard = watch(log, "", {0});
+  EXPECT_EQ(log.wait_for({2}).size(), 2U);  // one event per key and revision
+}
+
+TEST_P(KvContract, limits_are_inclusive) {
+  const std::string key(Store::kMaxKeyBytes, 'k'), value(Store::kMaxValueBytes, 'v');
+  put(key, value);
+  EXPECT_EQ(get(key)->value, value);
+  Txn full;
+  for (size_t i = 0; i < Store::kMaxChanges; ++i) {
+    full.guards.push_back(Absent{"n" + std::to_string(i)});
+    full.changes.push_back(Put{"n" + std::to_string(i), ""});
+  }
+  EXPECT_EQ(must(store_->commit(make_op(), full)), Revision{2});
+  EXPECT_EQ(list("", "", Store::kMaxPage).entries.size(), Store::kMaxChanges + 1);
+}
+
+TEST_P(KvContract, what_exceeds_a_limit_is_refused) {
+  const std::string long_key(Store::kMaxKeyBytes + 1, 'k');
+  const auto refuses = [&](const Txn& txn) {
+    expect_error(store_->commit(make_op(), txn), Code::invalid_argument);
+  };
+  refuses({{}, {Put{"", "v"}}});
+  refuses({{}, {Erase{long_key}}});
+  refuses({{Absent{long_key}}, {}});
+  refuses({{}, {Put{"k", std::string(Store::kMaxValueBytes + 1, 'v')}}});
+  refuses({{}, std::vector<Change>(Store::kMaxChanges + 1, Erase{"k"})});
+  refuses({std::vector<Guard>(Store::kMaxChanges + 1, Absent{"k"}), {}});
+  expect_error(store_->get(make_op(), ""), Code::invalid_argument);
+  expect_error(store_->get(make_op(), long_key), Code::invalid_argument);
+  expect_error(store_->list(make_op(), "", "", 0), Code::invalid_argument);
+  expect_error(store_->list(make_op(), "", "", Store::kMaxPage + 1), Code::invalid_argument);
+  EXPECT_EQ(revision(), Revision{0});
+}
+
+TEST_P(KvContract, keys_and_values_are_any_bytes) {
+  const std::string key("\0a\xff\n'\"%", 7), value("\xff\0\x80", 3);
+  put(key, value);
+  put("empty", "");
+  EXPECT_EQ(get(key)->value, value);
+  EXPECT_EQ(get("empty")->value, "");
+  EXPECT_EQ(get(std::string(1, '\0')), std::nullopt);
+  EXPECT_EQ(keys(""), (Strings{key, "empty"}));
+}
+
+TEST_P(KvContract, pages_go_on_after_the_last_key) {
+  for (const char* key : {"p/1", "p/2", "p/3", "p/4", "q"}) put(key, key);
+  const Page first = list("p/", "", 2);
+  ASSERT_EQ(first.entries.size(), 2U);
+  EXPECT_EQ(first.entries[1].key, "p/2");
+  EXPECT_EQ(first.entries[1].value, "p/2");
+  EXPECT_EQ(first.entries[1].revision, Revision{2});
+  EXPECT_TRUE(first.more);
+  EXPECT_EQ(first.revision, Revision{5});
+  const Page second = list("p/", "p/2", 2);
+  ASSERT_EQ(second.entries.size(), 2U);
+  EXPECT_EQ(second.entries[0].key, "p/3");
+  EXPECT_FALSE(second.more);
+  EXPECT_TRUE(list("p/", "p/4").entries.empty());
+  EXPECT_EQ(keys("p/", "p/25"), (Strings{"p/3", "p/4"}));  // `after` need not exist
+  EXPECT_EQ(keys("p/", "a"), (Strings{"p/1", "p/2", "p/3", "p/4"}));
+  EXPECT_TRUE(keys("p/", "z").empty());
+}
+
+TEST_P(KvContract, prefixes_are_of_bytes) {
+  const std::string ff("\xff"), ffff("\xff\xff"), nul("a\0", 2);
+  for (const std::string& key : Strings{"a", nul, "ab", "a\xff", "a\xff\xff", "b", ff, ffff, ffff + "x"})
+    put(key);
+  EXPECT_EQ(keys(""), (Strings{"a", nul, "ab", "a\xff", "a\xff\xff", "b", ff, ffff, ffff + "x"}));
+  EXPECT_EQ(keys("a"), (Strings{"a", nul, "ab", "a\xff", "a\xff\xff"}));
+  EXPECT_EQ(keys("a\xff"), (Strings{"a\xff", "a\xff\xff"}));
+  EXPECT_EQ(keys(ff), (Strings{ff, ffff, ffff + "x"}));
+  EXPECT_EQ(keys(ffff), (Strings{ffff, ffff + "x"}));
+  EXPECT_EQ(keys("", "a"), (Strings{nul, "ab", "a\xff", "a\xff\xff", "b", ff, ffff, ffff + "x"}));
+  EXPECT_EQ(keys("a", "a\xff"), (Strings{"a\xff\xff"}));
+}
+
+TEST_P(KvContract, a_page_of_large_values_ends_early) {
+  const std::string value(Store::kMaxValueBytes, 'v');
+  for (int i = 10; i < 30; ++i) put("k" + std::to_string(i), value);
+  size_t seen = 0;
+  Page page;
+  do {
+    page = list("k", page.entries.empty() ? "" : page.entries.back().key);
+    seen += page.entries.size();
+    EXPECT_LE(page.entries.size(), Store::kMaxPageBytes / value.size());
+  } while (page.more);
+  EXPECT_EQ(seen, 20U);
+}
+
+TEST_P(KvContract, a_page_is_one_snapshot) {
+  std::atomic<bool> stop = false;
+  std::jthread writer([&] {
+    for (int i = 0; !stop; ++i) {
+      const std::string value = std::to_string(i);
+      must(store_->commit(make_op(), {{}, {Put{"a", value}, Put{"m", value}, Put{"z", value}}}));
+    }
+  });
+  while (revision().value < 200) {
+    const Page page = list("");
+    if (page.entries.empty()) continue;
+    ASSERT_EQ(page.entries.size(), 3U);
+    for (const Entry& entry : page.entries) {
+      EXPECT_EQ(entry.value, page.entries[0].value);
+      EXPECT_EQ(entry.revision, page.revision);
+    }
+  }
+  stop = true;
+}
+
+TEST_P(KvContract, concurrent_increments_lose_nothing) {
+  constexpr int kThreads = 8, kEach = 50;
+  put("counter", "0");
+  const auto increment = [&] {
+    while (true) {
+      const Entry entry = *get("counter");
+      const auto done =
+          store_->commit(make_op(), {{AtRevision{"counter", entry.revision}},
+                                     {Put{"counter", std::to_string(std::stoi(entry.value) + 1)}}});
+      if (done) return;
+      EXPECT_EQ(done.error().code, Code::conflict) << done.error().message;
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < kThreads; ++t)
+      threads.emplace_back([&] {
+        for (int i = 0; i < kEach; ++i) increment();
+      });
+  }
+  EXPECT_EQ(value_of("counter"), std::to_string(kThreads * kEach));
+  EXPECT_EQ(revision(), Revision{1 + kThreads * kEach});
+}
+
+TEST_P(KvContract, an_expired_operation_does_nothing) {
+  const Op late(system_clock(), Millis(-1), "r", "test");
+  expect_error(store_->commit(late, {{}, {Put{"a", "1"}}}), Code::deadline_exceeded);
+  expect_error(store_->get(late, "a"), Code::deadline_exceeded);
+  expect_error(store_->list(late, "", "", 1), Code::deadline_exceeded);
+  expect_error(store_->revision(late), Code::deadline_exceeded);
+  EXPECT_EQ(revision(), Revision{0});
+}
+
+TEST_P(KvContract, a_cancelled_operation_does_nothing) {
+  std::stop_source stop;
+  stop.request_stop();
+  const Op gone = make_op(stop.get_token());
+  expect_error(store_->commit(gone, {{}, {Put{"a", "1"}}}), Code::cancelled);
+  expect_error(store_->get(gone, "a"), Code::cancelled);
+  expect_error(store_->list(gone, "", "", 1), Code::cancelled);
+  EXPECT_EQ(revision(), Revision{0});
+}
+
+}  // namespace
+}  // namespace volplugin::kv::test
