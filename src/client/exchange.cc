@@ -76,8 +76,16 @@ Result<Answer> Exchange::ask(const Op& op, const Question& question) const {
     if (!error) return not_understood(question, response.status, error.error().message);
     return std::move(*error);
   }
+  if (!success && response.status != question.also_an_answer)
+    return not_understood(question, response.status, fmt::format("'{}'", model::printable(response.body)));
   answer.body = std::move(*body);
   return answer;
+}
+
+Result<> Exchange::tell(const Op& op, const Question& question) const {
+  const Answer answer = TRY(ask(op, question));
+  if (answer.status != 204) return not_understood(question, answer.status, "204 was expected");
+  return {};
 }
 
 }  // namespace volplugin::client

@@ -19,6 +19,7 @@ struct Question {
   std::string target;  // encoded
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  int also_an_answer = 0;  // a status besides 2xx that is no error
 };
 
 struct Answer {
@@ -34,6 +35,9 @@ class Exchange {
   // Any success. Errors: what the server answered; those of http::Client::send; corrupt with
   // Effect::unknown for an answer that is neither.
   Result<Answer> ask(const Op& op, const Question& question) const;
+
+  // The same for what is answered with 204, nothing.
+  Result<> tell(const Op& op, const Question& question) const;
 
   // What `parse` reads of an answer's body; what it refuses is a corrupt answer.
   template <class Parse>

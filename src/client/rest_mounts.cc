@@ -42,13 +42,11 @@ Result<model::Record<model::Mount>> RestVolmaster::update_mount(const Op& op,
 
 Result<> RestVolmaster::release_mount(const Op& op, const model::VolumeId& id, const model::NodeName& node) {
   const std::string target = fmt::format("{}?node={}", volume_target(kMounts, id), http::encode(node.str()));
-  TRY(exchange_.ask(op, {"DELETE", target, "", {}}));
-  return {};
+  return exchange_.tell(op, {"DELETE", target, "", {}});
 }
 
 Result<> RestVolmaster::forget_mount(const Op& op, const model::VolumeId& id) {
-  TRY(exchange_.ask(op, {"DELETE", volume_target(kMounts, id), "", {}}));
-  return {};
+  return exchange_.tell(op, {"DELETE", volume_target(kMounts, id), "", {}});
 }
 
 Result<model::Record<model::Mount>> RestVolmaster::get_mount(const Op& op, const model::VolumeId& id) {

@@ -56,8 +56,7 @@ void RestVolmaster::next_task(const Op& op, const model::NodeName& node, Millis 
 Result<> RestVolmaster::finish_task(const Op& op, const model::NodeName& node,
                                     const service::TaskResult& result) {
   const std::string target = fmt::format("{}/tasks/{}", target_of(node), http::encode(result.id));
-  TRY(exchange_.ask(op, {"POST", target, wire::to_text(result), {}}));
-  return {};
+  return exchange_.tell(op, {"POST", target, wire::to_text(result), {}});
 }
 
 }  // namespace volplugin::client

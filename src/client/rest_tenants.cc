@@ -39,8 +39,7 @@ Result<> RestVolmaster::delete_tenant(const Op& op, const model::TenantName& nam
                                       std::optional<std::uint64_t> if_revision) {
   Question question{"DELETE", target_of(name), "", {}};
   add_condition(question, if_revision);
-  TRY(exchange_.ask(op, question));
-  return {};
+  return exchange_.tell(op, question);
 }
 
 Result<model::Record<model::Tenant>> RestVolmaster::get_tenant(const Op& op, const model::TenantName& name) {

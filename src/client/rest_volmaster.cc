@@ -37,7 +37,7 @@ Result<std::vector<model::Operation>> RestVolmaster::list_operations(const Op& o
 }
 
 Result<service::Health> RestVolmaster::health(const Op& op) {
-  return exchange_.read(op, {.target = "/v1/health"}, parse_health);
+  return exchange_.read(op, {.target = "/v1/health", .also_an_answer = 503}, parse_health);
 }
 
 }  // namespace volplugin::client

@@ -55,8 +55,7 @@ Result<service::Page<model::Volume>> RestVolmaster::list_volumes(const Op& op,
 
 Result<> RestVolmaster::remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) {
   const std::string target = fmt::format("{}?mode={}", volume_target(kVolumes, id), word_of(mode));
-  TRY(exchange_.ask(op, {"DELETE", target, "", {}}));
-  return {};
+  return exchange_.tell(op, {"DELETE", target, "", {}});
 }
 
 }  // namespace volplugin::client

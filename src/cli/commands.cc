@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/commands/handlers.h"
+
+namespace volplugin::cli {
+namespace {
+
+constexpr Flag kUploadFlags[] = {
+    {.name = "file", .value = "FILE", .help = "read the policy from FILE; - is standard input", .letter = 'f'},
+};
+constexpr Flag kCreateFlags[] = {
+    {.name = "opt",
+     .value = "KEY=VALUE",
+     .help = "set an option that differs from the policy; may be given again for other keys",
+     .repeatable = true},
+    {.name = "node", .value = "NODE", .help = "make a host-local volume on this node"},
+};
+constexpr Flag kYesFlags[] = {
+    {.name = "yes", .value = "", .help = "do not ask for confirmation", .letter = 'y'},
+};
+
+constexpr Flag kGlobalFlags[] = {
+    {.name = "master",
+     .value = "ADDRESS",
+     .help = "where volmaster listens: HOST:PORT or unix:///PATH (environment: VOLPLUGIN_MASTER)",
+     .alias = "volmaster"},
+    {.name = "output",
+     .value = "FORMAT",
+     .help = "how lists are printed: table, json or name (table on a terminal, else name)",
+     .letter = 'o'},
+    {.name = "timeout", .value = "SECONDS", .help = "give up after this time (120)"},
+    {.name = "quiet", .value = "", .help = "no confirmations and no progress", .letter = 'q'},
+    {.name = "help", .value = "", .help = "show the help of the command", .letter = 'h'},
+    {.name = "version", .value = "", .help = "show the version of volcli"},
+};
+
+constexpr Group kGroups[] = {
+    {"tenant", "policies: which volumes a tenant gets"},
+    {"volume", "volumes"},
+    {"mount", "which node has which volume mounted"},
+    {"node", "hosts that run volplugin"},
+    {"operation", "changes that are under way or did not end"},
+    {"completion", "scripts that complete commands in a shell"},
+};
+
+constexpr Command kCommands[] = {
+    {"tenant", "upload", "store the policy of a tenant",
+     "The policy is a JSON document on standard input, 1 MiB at most. A policy that is stored already is\n"
+     "replaced; volumes made before keep the options they were made with.",
+     "volcli tenant upload tenant1 < policy.json", Argument::tenant, kUploadFlags, tenant_upload},
+    {"tenant", "delete", "remove a tenant's policy", "The tenant's volumes and mounts stay as they are.",
+     "volcli tenant delete tenant1", Argument::tenant, {}, tenant_delete},
+    {"tenant", "get", "print a tenant's policy as JSON",
+     "The document can be uploaded again. With -o json it also tells the name and the revision.",
+     "volcli tenant get tenant1 > policy.json", Argument::tenant, {}, tenant_get},
+    {"tenant", "list", "list the tenants that have a policy", "", "volcli tenant list", Argument::none, {},
+     tenant_list},
+
+    {"volume", "create", "make a volume by the policy of its tenant",
+     "Prints the volume's name. A volume that exists with the same options is left alone, which is not an\n"
+     "error.",
+     "volcli volume create tenant1/test --opt size=2GB --opt ephemeral=true", Argument::volume, kCreateFlags,
+     volume_create},
+    {"volume", "get", "print a volume's configuration and state as JSON", "", "volcli volume get tenant1/test",
+     Argument::volume, {}, volume_get},
+    {"volume", "list", "list the volumes of one tenant", "", "volcli volume list tenant1", Argument::tenant, {},
+     volume_list},
+    {"volume", "list-all", "list the volumes of all tenants", "", "volcli volume list-all -o table",
+     Argument::none, {}, volume_list_all},
+    {"volume", "remove", "remove a volume and its data",
+     "Refused while the volume is mounted on any node. The data cannot be brought back.",
+     "volcli volume remove tenant1/test", Argument::volume, {}, volume_remove},
+    {"volume", "force-remove", "remove the record of a volume, not its data",
+     "For records whose storage is gone or has to be kept: nothing but the record is touched, so data that\n"
+     "exists stays in its pool and has to be removed there by hand.",
+     "volcli volume force-remove tenant1/test", Argument::volume, {}, volume_force_remove},
+
+    {"mount", "list", "list the mounts of all nodes", "", "volcli mount list -o table", Argument::none, {},
+     mount_list},
+    {"mount", "get", "print who has a volume mounted, as JSON", "", "volcli mount get tenant1/test",
+     Argument::mount, {}, mount_get},
+    {"mount", "force-remove", "remove the record of a mount, without unmounting",
+     "For a node that is lost for good. Nothing is unmounted: a holder that still runs goes on writing, and\n"
+     "a second node that mounts the volume then damages its filesystem. Asks first on a terminal.",
+     "volcli mount force-remove tenant1/test --yes", Argument::mount, kYesFlags, mount_force_remove},
+
+    {"node", "list", "list the nodes and whether they are connected", "", "volcli node list -o table",
+     Argument::none, {}, node_list},
+    {"node", "get", "print what is known of a node as JSON", "", "volcli node get host1", Argument::node, {},
+     node_get},
+
+    {"operation", "list", "list changes that are under way or failed", "", "volcli operation list -o table",
+     Argument::none, {}, operation_list},
+
+    {"completion", "bash", "print the completion script for bash", "",
+     "source <(volcli completion bash)", Argument::none, {}, completion_bash},
+
+    {"", "version", "print the versions of volcli and of volmaster",
+     "Succeeds without volmaster too, and then says why it gave no answer.", "volcli version", Argument::none, {},
+     version},
+    {"", "health", "tell whether volmaster and its store work", "Exit code 5 when they do not.",
+     "volcli health", Argument::none, {}, health},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+std::span<const Group> groups() { return kGroups; }
+std::span<const Flag> global_flags() { return kGlobalFlags; }
+
+const Command* find_command(std::string_view group, std::string_view name) {
+  const auto* const found = std::ranges::find_if(
+      kCommands, [&](const Command& command) { return command.group == group && command.name == name; });
+  return found == std::end(kCommands) ? nullptr : found;
+}
+
+const Group* find_group(std::string_view name) {
+  const auto* const found = std::ranges::find(kGroups, name, &Group::name);
+  return found == std::end(kGroups) ? nullptr : found;
+}
+
+std::string Command::path() const {
+  return group.empty() ? std::string(name) : fmt::format("{} {}", group, name);
+}
+
+std::string Command::usage() const {
+  std::string text = "volcli " + path();
+  if (argument != Argument::none) text += fmt::format(" {}", argument_name(argument));
+  for (const Flag& flag : flags) {
+    text += fmt::format(" [--{}{}{}]", flag.name, flag.value.empty() ? "" : " ", flag.value);
+    if (flag.repeatable) text += "...";
+  }
+  return text;
+}
+
+std::string_view argument_name(Argument argument) {
+  switch (argument) {
+    case Argument::none:
+      return "";
+    case Argument::tenant:
+      return "TENANT";
+    case Argument::volume:
+    case Argument::mount:
+      return "TENANT/VOLUME";
+    case Argument::node:
+      return "NODE";
+  }
+  return "";
+}
+
+std::string_view argument_help(Argument argument) {
+  switch (argument) {
+    case Argument::none:
+      return "";
+    case Argument::tenant:
+      return "name of the tenant";
+    case Argument::volume:
+    case Argument::mount:
+      return "name of the volume; two words, TENANT VOLUME, mean the same";
+    case Argument::node:
+      return "name of the node, usually its host name";
+  }
+  return "";
+}
+
+}  // namespace volplugin::cli

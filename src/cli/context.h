@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a command gets: its words and flags, the streams and the way to volmaster. Lives for one
+// command; used by one thread.
+#pragma once
+
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/op.h"
+#include "cli/line.h"
+#include "cli/output.h"
+#include "service/volmaster.h"
+
+namespace volplugin::cli {
+
+struct Streams {
+  std::istream& in;
+  std::ostream& out;
+  std::ostream& err;
+  bool in_is_terminal = false;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+};
+
+// Opens the volmaster at an address (HOST:PORT or unix:///PATH); does not have to reach it yet.
+using Connect = std::function<Result<std::unique_ptr<service::Volmaster>>(const std::string& address)>;
+
+// --master, else $VOLPLUGIN_MASTER, else the local socket if there is one, else 127.0.0.1:9005.
+std::string master_address(const Line& line);
+
+class Context {
+ public:
+  // Requires line.command. Errors: invalid_argument (global flags, number of words).
+  static Result<Context> open(const Line& line, Streams& streams, const Connect& connect);
+
+  // Connects at the first call. Errors: invalid_argument (address), unavailable.
+  Result<service::Volmaster*> volmaster();
+  const Op& op() const { return op_; }
+
+  // The argument of the command. Errors: invalid_argument naming the rule.
+  Result<model::TenantName> tenant() const { return model::TenantTag::parse(line_->words.front()); }
+  Result<model::VolumeId> volume() const;
+  Result<model::NodeName> node() const { return model::NodeTag::parse(line_->words.front()); }
+
+  const Line& line() const { return *line_; }
+  Streams& streams() const { return *streams_; }
+  const std::string& address() const { return address_; }
+  std::optional<Format> asked_format() const { return format_; }
+  Format list_format() const;
+  bool quiet() const { return line_->has("quiet"); }
+
+  void print(std::string_view text) const { streams_->out << text; }
+  // A line that confirms what was done; not with -q.
+  void confirm(std::string_view text) const;
+  void warn(std::string_view text) const;
+
+ private:
+  Context(const Line& line, Streams& streams, const Connect& connect, Millis timeout);
+
+  const Line* line_;
+  Streams* streams_;
+  const Connect* connect_;
+  std::string address_;
+  std::optional<Format> format_;
+  Op op_;
+  std::unique_ptr<service::Volmaster> volmaster_;
+};
+
+// Asks for page after page. `list` is service::Volmaster::list_volumes or one of its kind.
+template <class T>
+Result<std::vector<model::Record<T>>> list_all_pages(
+    Context& context, Result<service::Page<T>> (service::Volmaster::*list)(const Op&, const service::ListQuery&),
+    std::string tenant = "") {
+  auto* const volmaster = TRY(context.volmaster());
+  service::ListQuery query{.tenant = std::move(tenant), .after = ""};
+  std::vector<model::Record<T>> all;
+  while (true) {
+    auto page = TRY((volmaster->*list)(context.op(), query));
+    all.insert(all.end(), page.items.begin(), page.items.end());
+    if (page.next.empty()) return all;
+    // A server that does not move on would keep us here until the deadline.
+    if (page.next == query.after)
+      return make_error(Code::corrupt, "volmaster answered with the same page of the list twice");
+    query.after = std::move(page.next);
+  }
+}
+
+// Prints a list in the format that was asked for.
+template <class Item, class T>
+Result<> print_list(Context& context, const std::vector<Item>& items, const View<T>& view) {
+  context.print(format_list(items, view, context.list_format()));
+  return {};
+}
+
+}  // namespace volplugin::cli

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+
+#include "model/names.h"
+
+namespace volplugin::cli {
+namespace {
+
+constexpr int kDefaultTimeoutSeconds = 120;
+constexpr int kMaxTimeoutSeconds = 86'400;
+
+std::string option_names(const Flag& flag) {
+  std::string names = fmt::format("--{}", flag.name);
+  if (!flag.alias.empty()) names += fmt::format(",--{}", flag.alias);
+  if (flag.letter != '\0') names += fmt::format(",-{}", flag.letter);
+  return names;
+}
+
+void add_flags(CLI::App& app, std::span<const Flag> flags, Line& line) {
+  for (const Flag& flag : flags) {
+    const std::string name(flag.name);
+    if (flag.value.empty()) {
+      app.add_flag_function(option_names(flag), [&line, name](std::int64_t) { line.flags[name] = {""}; });
+      continue;
+    }
+    // One value per use: otherwise CLI11 would take the words behind `--opt k=v` for more values.
+    app.add_option_function<std::vector<std::string>>(
+           option_names(flag),
+           [&line, name](const std::vector<std::string>& values) { line.flags[name] = values; })
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+}
+
+CLI::App* add_word(CLI::App& app, std::string_view name, std::vector<std::string>& words) {
+  auto* const sub = app.add_subcommand(std::string(name));
+  sub->add_option("words", words)->expected(-1);
+  return sub;
+}
+
+// One parser per group, one per command in it, and a `help` beside them.
+struct Parser {
+  explicit Parser(Line& line) {
+    root.set_help_flag();
+    root.fallthrough();
+    root.allow_extras();
+    // At most one subcommand per level. Without this the name of a command could not be the name of a
+    // tenant: in `tenant get list`, CLI11 would look for `list` among the siblings of `get`.
+    root.require_subcommand(0, 1);
+    add_flags(root, global_flags(), line);
+    root_help = add_word(root, "help", words);
+    for (const Group& group : groups()) {
+      auto* const sub = root.add_subcommand(std::string(group.name));
+      group_apps.push_back({sub, &group, add_word(*sub, "help", words)});
+    }
+    for (const Command& command : commands()) {
+      auto* const parent =
+          command.group.empty() ? &root : root.get_subcommand(std::string(command.group));
+      auto* const sub = add_word(*parent, command.name, words);
+      add_flags(*sub, command.flags, line);
+      command_apps.push_back({sub, &command});
+    }
+  }
+
+  struct GroupApp {
+    CLI::App* app;
+    const Group* group;
+    CLI::App* help;
+  };
+  struct CommandApp {
+    CLI::App* app;
+    const Command* command;
+  };
+  CLI::App root;
+  CLI::App* root_help = nullptr;
+  std::vector<GroupApp> group_apps;
+  std::vector<CommandApp> command_apps;
+  std::vector<std::string> words;
+};
+
+void take_over(Parser& parser, Line& line) {
+  for (const auto& [app, group, help] : parser.group_apps) {
+    if (!app->parsed()) continue;
+    line.group = group;
+    if (help->parsed()) line.topic = {std::string(group->name)};
+  }
+  for (const auto& [app, command] : parser.command_apps)
+    if (app->parsed()) line.command = command;
+  if (parser.root_help->parsed()) line.topic.emplace();
+  if (line.topic)
+    line.topic->insert(line.topic->end(), parser.words.begin(), parser.words.end());
+  else
+    line.words = std::move(parser.words);
+  line.unknown = parser.root.remaining(true);
+  std::erase(line.unknown, "--");  // CLI11 counts the mark itself among the words left over
+}
+
+}  // namespace
+
+Result<Line> parse_line(std::span<const std::string> args) {
+  Line line;
+  Parser parser(line);
+  try {
+    parser.root.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 wants them reversed
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string what = error.what();
+    return make_error(Code::invalid_argument,
+                      fmt::format("flag {} needs a value", what.substr(0, what.find(':'))));
+  } catch (const CLI::Error& error) {
+    return make_error(Code::invalid_argument, error.what());
+  }
+  take_over(parser, line);
+  return line;
+}
+
+std::string Line::value(std::string_view flag, std::string_view fallback) const {
+  const auto found = flags.find(flag);
+  return found == flags.end() || found->second.empty() ? std::string(fallback) : found->second.back();
+}
+
+Result<std::optional<Format>> Line::format() const {
+  if (!has("output")) return std::nullopt;
+  const std::string word = value("output");
+  if (word == "table") return Format::table;
+  if (word == "json") return Format::json;
+  if (word == "name") return Format::name;
+  return make_error(Code::invalid_argument, fmt::format("output format '{}' is not one of table, json, name",
+                                                        model::printable(word)));
+}
+
+Result<std::chrono::seconds> Line::timeout() const {
+  if (!has("timeout")) return std::chrono::seconds(kDefaultTimeoutSeconds);
+  const std::string text = value("timeout");
+  int seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size() || seconds < 1 || seconds > kMaxTimeoutSeconds)
+    return make_error(Code::invalid_argument,
+                      fmt::format("timeout '{}' is not a whole number of seconds from 1 to {}",
+                                  model::printable(text), kMaxTimeoutSeconds));
+  return std::chrono::seconds(seconds);
+}
+
+}  // namespace volplugin::cli

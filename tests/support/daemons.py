@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts the product's real programs for a test and cleans up whatever they leave.
+
+Every daemon is a child that dies with the test run, lives in a directory of its own, and is ended by
+pid. Nothing here mocks anything.
+"""
+import contextlib
+import ctypes
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("VOLPLUGIN_BIN", ROOT / "build" / "bin"))
+PATIENCE = 30.0  # seconds a condition may take on a loaded machine
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent():
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def wait_until(condition, what, patience=PATIENCE):
+    """Polls until condition() is true (returns its value) or fails the test."""
+    deadline = time.monotonic() + patience
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited {patience} s in vain for: {what}"
+        time.sleep(0.02)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout=130):
+        super().__init__("localhost", timeout=timeout)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def request(sock, method, target, body=None, headers=None, timeout=130):
+    """One HTTP request over a unix socket: (status, headers, parsed JSON or text)."""
+    connection = UnixConnection(sock, timeout)
+    try:
+        data = body if isinstance(body, (bytes, str, type(None))) else json.dumps(body)
+        connection.request(method, target, body=data, headers=headers or {})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        try:
+            parsed = json.loads(text) if text else None
+        except ValueError:
+            parsed = text
+        return answer.status, dict(answer.getheaders()), parsed
+    finally:
+        connection.close()
+
+
+class Daemon:
+    """A child process of ours, with its log in a file."""
+
+    def __init__(self, argv, log, namespace_pid=None, env=None):
+        self.argv = [str(a) for a in argv]
+        if namespace_pid:
+            self.argv = ["nsenter", "-t", str(namespace_pid), "-m", "-u", "--"] + self.argv
+        self.log = pathlib.Path(log)
+        self.env = env
+        self.process = None
+
+    def start(self):
+        with open(self.log, "ab") as out:
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                            preexec_fn=die_with_parent, env=self.env)
+        return self
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def stop(self, number=signal.SIGTERM, patience=PATIENCE):
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            code = self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"{self.argv[0]} did not end after signal {number}; see {self.log}")
+        self.process = None
+        return code
+
+    def text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+class Volplugin:
+    """`volplugin --standalone` (or an agent of a volmaster) with all its paths in one directory."""
+
+    def __init__(self, directory, *flags, standalone=True, namespace_pid=None, socket_name="volplugin",
+                 plugin_dir=None):
+        self.dir = pathlib.Path(directory)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.data = self.dir / "data"
+        self.plugin = pathlib.Path(plugin_dir or self.dir) / f"{socket_name}.sock"
+        self.api_socket = self.dir / "api.sock"
+        self.mounts = self.data / "mounts"
+        self.flags = list(flags)
+        self.standalone = standalone
+        self.namespace_pid = namespace_pid
+        self.daemon = None
+
+    def start(self, *extra, wait=True):
+        argv = [BIN / "volplugin", "--data-dir", self.data, "--plugin-socket", self.plugin]
+        if self.standalone:
+            argv += ["--standalone", "--api-socket", self.api_socket]
+        self.daemon = Daemon(argv + self.flags + list(extra), self.dir / "log", self.namespace_pid).start()
+        if wait:
+            wait_until(lambda: self.serving() or not self.daemon.running(), "volplugin serves")
+            assert self.daemon.running(), self.log()
+        return self
+
+    def serving(self):
+        try:
+            return self.docker("Plugin.Activate", None, timeout=5).get("Implements") == ["VolumeDriver"]
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def stop(self, number=signal.SIGTERM):
+        code = self.daemon.stop(number) if self.daemon else None
+        self.daemon = None
+        return code
+
+    def kill(self):
+        return self.stop(signal.SIGKILL)
+
+    def restart(self, *extra):
+        self.stop()
+        return self.start(*extra)
+
+    def log(self):
+        path = self.dir / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def api(self, method, target, body=None, headers=None):
+        return request(self.api_socket, method, target, body, headers)
+
+    def docker(self, method, body, timeout=130):
+        """One call of the volume plugin protocol, as dockerd makes it."""
+        data = b"" if body is None else json.dumps(body) + "\n"
+        return request(self.plugin, "POST", f"/{method}", data, timeout=timeout)[2]
+
+    def volcli(self, *args, stdin=None, check=True):
+        result = subprocess.run([BIN / "volcli", "--master", f"unix://{self.api_socket}", *map(str, args)],
+                                input=stdin, text=True, capture_output=True, timeout=180)
+        if check:
+            assert result.returncode == 0, (args, result.stdout, result.stderr)
+        return result
+
+    def upload(self, tenant="tenant1", size="16MB", filesystem="ext4", filesystems=None, **options):
+        policy = {"default-options": {"size": size, "filesystem": filesystem, **options},
+                  "filesystems": filesystems or {"ext4": "mkfs.ext4 -q -m0 %"}}
+        status, _, answer = self.api("PUT", f"/v1/tenants/{tenant}", policy)
+        assert status in (200, 201), answer
+        return policy
+
+    def volumes(self):
+        return self.api("GET", "/v1/volumes")[2]["items"]
+
+    def mount_records(self):
+        return self.api("GET", "/v1/mounts")[2]["items"]
+
+    def images(self):
+        pools = self.data / "pools"
+        return sorted(p.name for p in pools.glob("*/*")) if pools.exists() else []
+
+    def mounted(self):
+        """Mount points below our mount root, as the kernel says."""
+        prefix = str(self.mounts)
+        with open("/proc/self/mountinfo") as table:
+            return [line.split()[4] for line in table if line.split()[4].startswith(prefix)]
+
+    def loops(self):
+        """Loop devices that show an image of ours."""
+        found = []
+        for backing in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
+            with contextlib.suppress(OSError):
+                if backing.read_text().strip().startswith(str(self.data)):
+                    found.append("/dev/" + backing.parts[3])
+        return found
+
+    def clean(self):
+        with contextlib.suppress(AssertionError):
+            self.kill()
+        for mount in self.mounted():
+            _libc.umount2(mount.encode(), 2)
+
+
+@contextlib.contextmanager
+def scratch(prefix="vp-"):
+    """A short-named directory (unix socket paths are limited) that is removed afterwards."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
