@@ -10,3 +10,6 @@ else()
   # Only without sanitizers: GCC 12 has false positives with them.
   add_compile_options(-Werror)
 endif()
+if(VOLPLUGIN_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link -Wno-gnu-statement-expression)
+endif()

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands.h"
 
-#include <fmt/format.h>
+#include "cli/commands/handlers.h"
 
 #include <algorithm>
 
-#include "cli/commands/handlers.h"
+#include <fmt/format.h>
 
 namespace volplugin::cli {
 namespace {
 
 constexpr Flag kUploadFlags[] = {
-    {.name = "file", .value = "FILE", .help = "read the policy from FILE; - is standard input", .letter = 'f'},
+    {.name = "file",
+     .value = "FILE",
+     .help = "read the policy from FILE; - is standard input",
+     .letter = 'f'},
 };
 constexpr Flag kCreateFlags[] = {
     {.name = "opt",
@@ -53,12 +56,29 @@ constexpr Command kCommands[] = {
      "The policy is a JSON document on standard input, 1 MiB at most. A policy that is stored already is\n"
      "replaced; volumes made before keep the options they were made with.",
      "volcli tenant upload tenant1 < policy.json", Argument::tenant, kUploadFlags, tenant_upload},
-    {"tenant", "delete", "remove a tenant's policy", "The tenant's volumes and mounts stay as they are.",
-     "volcli tenant delete tenant1", Argument::tenant, {}, tenant_delete},
-    {"tenant", "get", "print a tenant's policy as JSON",
+    {"tenant",
+     "delete",
+     "remove a tenant's policy",
+     "The tenant's volumes and mounts stay as they are.",
+     "volcli tenant delete tenant1",
+     Argument::tenant,
+     {},
+     tenant_delete},
+    {"tenant",
+     "get",
+     "print a tenant's policy as JSON",
      "The document can be uploaded again. With -o json it also tells the name and the revision.",
-     "volcli tenant get tenant1 > policy.json", Argument::tenant, {}, tenant_get},
-    {"tenant", "list", "list the tenants that have a policy", "", "volcli tenant list", Argument::none, {},
+     "volcli tenant get tenant1 > policy.json",
+     Argument::tenant,
+     {},
+     tenant_get},
+    {"tenant",
+     "list",
+     "list the tenants that have a policy",
+     "",
+     "volcli tenant list",
+     Argument::none,
+     {},
      tenant_list},
 
     {"volume", "create", "make a volume by the policy of its tenant",
@@ -66,52 +86,133 @@ constexpr Command kCommands[] = {
      "error.",
      "volcli volume create tenant1/test --opt size=2GB --opt ephemeral=true", Argument::volume, kCreateFlags,
      volume_create},
-    {"volume", "get", "print a volume's configuration and state as JSON", "", "volcli volume get tenant1/test",
-     Argument::volume, {}, volume_get},
-    {"volume", "list", "list the volumes of one tenant", "", "volcli volume list tenant1", Argument::tenant, {},
+    {"volume",
+     "get",
+     "print a volume's configuration and state as JSON",
+     "",
+     "volcli volume get tenant1/test",
+     Argument::volume,
+     {},
+     volume_get},
+    {"volume",
+     "list",
+     "list the volumes of one tenant",
+     "",
+     "volcli volume list tenant1",
+     Argument::tenant,
+     {},
      volume_list},
-    {"volume", "list-all", "list the volumes of all tenants", "", "volcli volume list-all -o table",
-     Argument::none, {}, volume_list_all},
-    {"volume", "remove", "remove a volume and its data",
+    {"volume",
+     "list-all",
+     "list the volumes of all tenants",
+     "",
+     "volcli volume list-all -o table",
+     Argument::none,
+     {},
+     volume_list_all},
+    {"volume",
+     "remove",
+     "remove a volume and its data",
      "Refused while the volume is mounted on any node. The data cannot be brought back.",
-     "volcli volume remove tenant1/test", Argument::volume, {}, volume_remove},
-    {"volume", "force-remove", "remove the record of a volume, not its data",
+     "volcli volume remove tenant1/test",
+     Argument::volume,
+     {},
+     volume_remove},
+    {"volume",
+     "force-remove",
+     "remove the record of a volume, not its data",
      "For records whose storage is gone or has to be kept: nothing but the record is touched, so data that\n"
      "exists stays in its pool and has to be removed there by hand.",
-     "volcli volume force-remove tenant1/test", Argument::volume, {}, volume_force_remove},
+     "volcli volume force-remove tenant1/test",
+     Argument::volume,
+     {},
+     volume_force_remove},
 
-    {"mount", "list", "list the mounts of all nodes", "", "volcli mount list -o table", Argument::none, {},
+    {"mount",
+     "list",
+     "list the mounts of all nodes",
+     "",
+     "volcli mount list -o table",
+     Argument::none,
+     {},
      mount_list},
-    {"mount", "get", "print who has a volume mounted, as JSON", "", "volcli mount get tenant1/test",
-     Argument::mount, {}, mount_get},
+    {"mount",
+     "get",
+     "print who has a volume mounted, as JSON",
+     "",
+     "volcli mount get tenant1/test",
+     Argument::mount,
+     {},
+     mount_get},
     {"mount", "force-remove", "remove the record of a mount, without unmounting",
      "For a node that is lost for good. Nothing is unmounted: a holder that still runs goes on writing, and\n"
      "a second node that mounts the volume then damages its filesystem. Asks first on a terminal.",
      "volcli mount force-remove tenant1/test --yes", Argument::mount, kYesFlags, mount_force_remove},
 
-    {"node", "list", "list the nodes and whether they are connected", "", "volcli node list -o table",
-     Argument::none, {}, node_list},
-    {"node", "get", "print what is known of a node as JSON", "", "volcli node get host1", Argument::node, {},
+    {"node",
+     "list",
+     "list the nodes and whether they are connected",
+     "",
+     "volcli node list -o table",
+     Argument::none,
+     {},
+     node_list},
+    {"node",
+     "get",
+     "print what is known of a node as JSON",
+     "",
+     "volcli node get host1",
+     Argument::node,
+     {},
      node_get},
 
-    {"operation", "list", "list changes that are under way or failed", "", "volcli operation list -o table",
-     Argument::none, {}, operation_list},
+    {"operation",
+     "list",
+     "list changes that are under way or failed",
+     "",
+     "volcli operation list -o table",
+     Argument::none,
+     {},
+     operation_list},
 
-    {"completion", "bash", "print the completion script for bash", "",
-     "source <(volcli completion bash)", Argument::none, {}, completion_bash},
+    {"completion",
+     "bash",
+     "print the completion script for bash",
+     "",
+     "source <(volcli completion bash)",
+     Argument::none,
+     {},
+     completion_bash},
 
-    {"", "version", "print the versions of volcli and of volmaster",
-     "Succeeds without volmaster too, and then says why it gave no answer.", "volcli version", Argument::none, {},
+    {"",
+     "version",
+     "print the versions of volcli and of volmaster",
+     "Succeeds without volmaster too, and then says why it gave no answer.",
+     "volcli version",
+     Argument::none,
+     {},
      version},
-    {"", "health", "tell whether volmaster and its store work", "Exit code 5 when they do not.",
-     "volcli health", Argument::none, {}, health},
+    {"",
+     "health",
+     "tell whether volmaster and its store work",
+     "Exit code 5 when they do not.",
+     "volcli health",
+     Argument::none,
+     {},
+     health},
 };
 
 }  // namespace
 
-std::span<const Command> commands() { return kCommands; }
-std::span<const Group> groups() { return kGroups; }
-std::span<const Flag> global_flags() { return kGlobalFlags; }
+std::span<const Command> commands() {
+  return kCommands;
+}
+std::span<const Group> groups() {
+  return kGroups;
+}
+std::span<const Flag> global_flags() {
+  return kGlobalFlags;
+}
 
 const Command* find_command(std::string_view group, std::string_view name) {
   const auto* const found = std::ranges::find_if(

@@ -3,12 +3,12 @@
 // from it. A new command is one file in commands/, one line in commands/handlers.h and one row here.
 #pragma once
 
+#include "base/result.h"
+
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/result.h"
 
 namespace volplugin::cli {
 
@@ -27,8 +27,8 @@ struct Flag {
   std::string_view name;   // long form without the dashes
   std::string_view value;  // what stands for the value in the help; empty: a switch
   std::string_view help;
-  char letter = '\0';            // short form
-  std::string_view alias = {};   // another long form
+  char letter = '\0';           // short form
+  std::string_view alias = {};  // another long form
   bool repeatable = false;
 };
 

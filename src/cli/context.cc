@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/context.h"
 
-#include <sys/stat.h>
+#include "base/check.h"
 
 #include <cstdlib>
 
-#include "base/check.h"
+#include <sys/stat.h>
 
 namespace volplugin::cli {
 namespace {
@@ -14,7 +14,7 @@ constexpr const char* kLocalSocket = "/run/volplugin/api.sock";
 constexpr const char* kDefaultAddress = "127.0.0.1:9005";
 
 bool is_socket(const char* path) {
-  struct stat status {};
+  struct stat status{};
   return ::stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
@@ -88,6 +88,8 @@ void Context::confirm(std::string_view text) const {
   if (!quiet()) streams_->out << text << '\n';
 }
 
-void Context::warn(std::string_view text) const { streams_->err << "Warning: " << text << '\n'; }
+void Context::warn(std::string_view text) const {
+  streams_->err << "Warning: " << text << '\n';
+}
 
 }  // namespace volplugin::cli

@@ -3,17 +3,17 @@
 // command; used by one thread.
 #pragma once
 
+#include "base/op.h"
+#include "cli/line.h"
+#include "cli/output.h"
+#include "service/volmaster.h"
+
 #include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/op.h"
-#include "cli/line.h"
-#include "cli/output.h"
-#include "service/volmaster.h"
 
 namespace volplugin::cli {
 
@@ -73,7 +73,8 @@ class Context {
 // Asks for page after page. `list` is service::Volmaster::list_volumes or one of its kind.
 template <class T>
 Result<std::vector<model::Record<T>>> list_all_pages(
-    Context& context, Result<service::Page<T>> (service::Volmaster::*list)(const Op&, const service::ListQuery&),
+    Context& context,
+    Result<service::Page<T>> (service::Volmaster::*list)(const Op&, const service::ListQuery&),
     std::string tenant = "") {
   auto* const volmaster = TRY(context.volmaster());
   service::ListQuery query{.tenant = std::move(tenant), .after = ""};

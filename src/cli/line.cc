@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/line.h"
 
-#include <fmt/format.h>
+#include "model/names.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 
-#include "model/names.h"
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 namespace volplugin::cli {
 namespace {
@@ -60,8 +60,7 @@ struct Parser {
       group_apps.push_back({sub, &group, add_word(*sub, "help", words)});
     }
     for (const Command& command : commands()) {
-      auto* const parent =
-          command.group.empty() ? &root : root.get_subcommand(std::string(command.group));
+      auto* const parent = command.group.empty() ? &root : root.get_subcommand(std::string(command.group));
       auto* const sub = add_word(*parent, command.name, words);
       add_flags(*sub, command.flags, line);
       command_apps.push_back({sub, &command});

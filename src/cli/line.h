@@ -2,16 +2,16 @@
 // A command line taken apart, not yet judged: which command, which words, which flags. Pure.
 #pragma once
 
+#include "base/result.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+
 #include <chrono>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "base/result.h"
-#include "cli/commands.h"
-#include "cli/output.h"
 
 namespace volplugin::cli {
 

@@ -2,12 +2,12 @@
 // The three ways to print a list: an aligned table, a JSON array, or names one per line. Pure.
 #pragma once
 
+#include "wire/records.h"
+
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "wire/records.h"
 
 namespace volplugin::cli {
 
@@ -47,7 +47,9 @@ template <class T>
 const T& item_value(const model::Record<T>& record) {
   return record->value;
 }
-inline const model::Operation& item_value(const model::Operation& operation) { return operation; }
+inline const model::Operation& item_value(const model::Operation& operation) {
+  return operation;
+}
 
 template <class Item, class T>
 std::string format_list(const std::vector<Item>& items, const View<T>& view, Format format) {

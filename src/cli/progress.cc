@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/progress.h"
 
+#include "cli/context.h"
+
 #include <fmt/format.h>
 #include <pthread.h>
-
-#include "cli/context.h"
 
 namespace volplugin::cli {
 

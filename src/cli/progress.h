@@ -5,13 +5,13 @@
 //   creating tenant1/test ... 12 s
 #pragma once
 
+#include "base/clock.h"
+
 #include <condition_variable>
 #include <mutex>
 #include <ostream>
 #include <string>
 #include <thread>
-
-#include "base/clock.h"
 
 namespace volplugin::cli {
 

@@ -23,12 +23,18 @@ bool effect_unknown(int status) {
   return status == 500 || status == 502 || status == 504;
 }
 
-Result<Error> parse_problem(const wire::JsonValue& value, int status) {
+// Wrapped: a Result<Error> could not tell the one from the other.
+struct Problem {
+  Error error;
+};
+
+Result<Problem> parse_problem(const wire::JsonValue& value, int status) {
   auto object = TRY(wire::JsonObject::open(value));
   const std::string code = TRY(object.string("code"));
   std::string message = TRY(object.string("detail"));
   const bool unknown = TRY(object.boolean_or("effect-unknown", effect_unknown(status)));
-  return make_error(code_from_string(code), std::move(message), unknown ? Effect::unknown : Effect::none);
+  return Problem{
+      make_error(code_from_string(code), std::move(message), unknown ? Effect::unknown : Effect::none)};
 }
 
 // What is not of the form the server reads would only be ignored there, or refused by the HTTP client.
@@ -72,9 +78,9 @@ Result<Answer> Exchange::ask(const Op& op, const Question& question) const {
     return not_understood(question, response.status,
                           fmt::format("'{}' is no JSON", model::printable(response.body)));
   if (!success && response.header("content-type").starts_with(kProblem)) {
-    auto error = parse_problem(*body, response.status);
-    if (!error) return not_understood(question, response.status, error.error().message);
-    return std::move(*error);
+    auto problem = parse_problem(*body, response.status);
+    if (!problem) return not_understood(question, response.status, problem.error().message);
+    return std::move(problem->error);
   }
   if (!success && response.status != question.also_an_answer)
     return not_understood(question, response.status, fmt::format("'{}'", model::printable(response.body)));

@@ -3,18 +3,14 @@
 
 #include "http/unix_path.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 namespace volplugin::http {
 namespace {
@@ -42,7 +38,12 @@ Result<Fd> bind_tcp(const addrinfo& info) {
   const int on = 1;
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
     return errno_error(errno, "SO_REUSEADDR");
-  if (::bind(fd.get(), info.ai_addr, info.ai_addrlen) != 0) return errno_error(errno, "bind");
+  if (::bind(fd.get(), info.ai_addr, info.ai_addrlen) != 0) {
+    const int number = errno;
+    Error error = errno_error(number, "bind");
+    if (number == EADDRINUSE) error.code = Code::already_exists;
+    return error;
+  }
   if (::listen(fd.get(), SOMAXCONN) != 0) return errno_error(errno, "listen");
   return fd;
 }
@@ -69,10 +70,7 @@ Result<Listener> open_tcp(const Address& address) {
   const AddressList list = TRY(resolve(address));
   Result<Fd> fd = make_error(Code::internal, "no address");
   for (const addrinfo* info = list.get(); info != nullptr && !fd; info = info->ai_next) fd = bind_tcp(*info);
-  if (!fd) {
-    if (fd.error().message.ends_with(std::strerror(EADDRINUSE))) fd.error().code = Code::already_exists;
-    return std::move(fd.error()).with_context(fmt::format("cannot listen on {}", address.text()));
-  }
+  if (!fd) return std::move(fd.error()).with_context(fmt::format("cannot listen on {}", address.text()));
   Listener listener;
   Address real = address;
   real.port = local_port(fd->get());

@@ -77,16 +77,6 @@ TEST(ServerTest, UnderstandsRequestsByteByByte) {
   EXPECT_EQ(socket.receive().body, "POST /x  abc");
 }
 
-TEST(ServerTest, UnderstandsChunksByteByByte) {
-  const Running running;
-  for (const std::string body : {"0\r\n\r\n", "0\r\nT: x\r\n\r\n", "1;a=b\r\nx\r\n0\r\nT: x\r\n\r\n"}) {
-    RawSocket socket(running.address);
-    for (const char c : "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
-      socket.send(std::string_view(&c, 1));
-    EXPECT_EQ(socket.receive().status, 200) << body;
-  }
-}
-
 TEST(ServerTest, HeadHasTheLengthButNoBody) {
   const Running running;
   RawSocket socket(running.address);

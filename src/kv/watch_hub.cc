@@ -24,6 +24,7 @@ struct Watcher {
   Callback on_batch;
   bool running = false;
   bool closed = false;
+  bool closed_inside = false;  // by its own callback: nobody waits for that to return
 };
 
 using Watchers = std::vector<std::shared_ptr<Watcher>>;
@@ -107,7 +108,7 @@ void WatchHub::State::deliver(Watcher& watcher, const WatchBatch& batch) {
     watcher.on_batch(part);
     lock.lock();
     watcher.running = false;
-    if (watcher.closed) finished.swap(watcher.on_batch);
+    if (watcher.closed_inside) finished.swap(watcher.on_batch);
     idle.notify_all();
   }
   watcher.seen = batch.revision;
@@ -118,10 +119,11 @@ void WatchHub::State::close(const std::shared_ptr<Watcher>& watcher) {
   std::unique_lock lock(mutex);
   watcher->closed = true;
   std::erase(watchers, watcher);
-  if (std::this_thread::get_id() != thread)
-    idle.wait(lock, [&] { return !watcher->running; });
-  else if (watcher->running)
-    return;  // inside its own callback: deliver() destroys it
+  if (watcher->running && std::this_thread::get_id() == thread) {
+    watcher->closed_inside = true;  // deliver() destroys it
+    return;
+  }
+  idle.wait(lock, [&] { return !watcher->running; });
   finished.swap(watcher->on_batch);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract of service::Volmaster, held by ControlPlane in process and by RestVolmaster over a unix
-// socket, an http::Server and rest::Api in front of such a ControlPlane. The tests are in volmaster_*_test.cc;
-// everything they ask goes through master(), whose answers must be the same both ways: code, effect and text.
+// socket, an http::Server and rest::Api in front of such a ControlPlane. The tests are in
+// volmaster_*_test.cc; everything they ask goes through master(), whose answers must be the same both ways:
+// code, effect and text.
 #pragma once
 
 #include "backend/sim/sim_backend.h"
@@ -91,8 +92,8 @@ class FakeAgent {
 template <class T>
 T must(Result<T> result, std::source_location where = std::source_location::current()) {
   if (!result)
-    throw std::runtime_error(fmt::format("line {}: {}: {}", where.line(), to_string(result.error().code),
-                                         result.error().message));
+    throw std::runtime_error(
+        fmt::format("line {}: {}: {}", where.line(), to_string(result.error().code), result.error().message));
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
@@ -115,7 +116,8 @@ class VolmasterContract : public ::testing::TestWithParam<Way> {
   ScriptedStorage& storage() { return world_.storage(); }
 
   // A tenant with the filesystems ext4 and xfs, 10MB volumes on the backend "sim".
-  model::Record<model::Tenant> upload(std::string_view name, const std::function<void(model::Tenant&)>& edit = {});
+  model::Record<model::Tenant> upload(std::string_view name,
+                                      const std::function<void(model::Tenant&)>& edit = {});
   Result<service::CreateOutcome> create(std::string_view name, const Options& options = {},
                                         std::string_view on_node = "");
   Result<model::Record<model::Mount>> acquire(std::string_view name, std::string_view on_node,
@@ -127,7 +129,8 @@ class VolmasterContract : public ::testing::TestWithParam<Way> {
 // The error has this code, this effect, and a text with all these parts.
 template <class T>
 void expect_error(const Result<T>& result, Code code, const std::vector<std::string>& parts = {},
-                  Effect effect = Effect::none, std::source_location where = std::source_location::current()) {
+                  Effect effect = Effect::none,
+                  std::source_location where = std::source_location::current()) {
   const ::testing::ScopedTrace trace(where.file_name(), static_cast<int>(where.line()), "expected here");
   ASSERT_FALSE(result.has_value());
   const Error& error = result.error();

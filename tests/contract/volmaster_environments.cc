@@ -7,10 +7,9 @@
 #include "tests/contract/volmaster_contract.h"
 
 #include <condition_variable>
+#include <cstdlib>
 #include <filesystem>
 #include <future>
-
-#include <cstdlib>
 
 namespace volplugin::contract {
 namespace {
@@ -30,7 +29,9 @@ executor::Backends make_backends() {
 }
 
 control::Settings settings() {
-  return {.defaults = {.backend = "sim", .pools = {{"sim", "pool"}}}, .local_node = node("here"), .version = "1.2.3"};
+  return {.defaults = {.backend = "sim", .pools = {{"sim", "pool"}}},
+          .local_node = node("here"),
+          .version = "1.2.3"};
 }
 
 // What volmaster does once a second, here as often as a test needs it.
@@ -244,9 +245,11 @@ Result<service::CreateOutcome> VolmasterContract::create(std::string_view name, 
   return master().create_volume(op_for(), request);
 }
 
-Result<model::Record<model::Mount>> VolmasterContract::acquire(std::string_view name, std::string_view on_node,
+Result<model::Record<model::Mount>> VolmasterContract::acquire(std::string_view name,
+                                                               std::string_view on_node,
                                                                std::string_view mount_id) {
-  return master().acquire_mount(op_for(), {volume(name), node(on_node), "/mnt/" + std::string(name), use(mount_id)});
+  return master().acquire_mount(op_for(),
+                                {volume(name), node(on_node), "/mnt/" + std::string(name), use(mount_id)});
 }
 
 INSTANTIATE_TEST_SUITE_P(Volmaster, VolmasterContract, ::testing::Values(Way::in_process, Way::over_rest),

@@ -27,4 +27,7 @@ Result<> volume_list(Context& context);
 Result<> volume_list_all(Context& context);
 Result<> volume_remove(Context& context);
 
+// "volcli 0.1.0"; also what --version prints.
+std::string version_line();
+
 }  // namespace volplugin::cli

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// volcli: the command line of the control plane. Everything it does is in src/cli; here are the process
+// and the way to a volmaster.
+#include "cli/run.h"
+#include "client/rest_volmaster.h"
+
+#include <exception>
+#include <iostream>
+
+#include <unistd.h>
+
+namespace {
+
+using namespace volplugin;
+
+Result<std::unique_ptr<service::Volmaster>> connect(const std::string& address) {
+  return std::unique_ptr<service::Volmaster>(TRY(client::RestVolmaster::open(address, "volcli")));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  cli::Streams streams{.in = std::cin,
+                       .out = std::cout,
+                       .err = std::cerr,
+                       .in_is_terminal = ::isatty(STDIN_FILENO) == 1,
+                       .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
+                       .err_is_terminal = ::isatty(STDERR_FILENO) == 1};
+  std::ios::sync_with_stdio(false);
+  try {
+    return cli::run(args, streams, connect);
+  } catch (const std::exception& error) {
+    std::cerr << "Error: volcli failed: " << error.what() << '\n';
+    return 1;
+  }
+}
