@@ -30,11 +30,11 @@ constexpr Flag kYesFlags[] = {
 constexpr Flag kGlobalFlags[] = {
     {.name = "master",
      .value = "ADDRESS",
-     .help = "where volmaster listens: HOST:PORT or unix:///PATH (environment: VOLPLUGIN_MASTER)",
+     .help = "volmaster at HOST:PORT or unix:///PATH (else $VOLPLUGIN_MASTER)",
      .alias = "volmaster"},
     {.name = "output",
      .value = "FORMAT",
-     .help = "how lists are printed: table, json or name (table on a terminal, else name)",
+     .help = "lists as table, json or name (table on a terminal, else name)",
      .letter = 'o'},
     {.name = "timeout", .value = "SECONDS", .help = "give up after this time (120)"},
     {.name = "quiet", .value = "", .help = "no confirmations and no progress", .letter = 'q'},
@@ -43,8 +43,8 @@ constexpr Flag kGlobalFlags[] = {
 };
 
 constexpr Group kGroups[] = {
-    {"tenant", "policies: which volumes a tenant gets"},
-    {"volume", "volumes"},
+    {"tenant", "policies, which say what volumes a tenant gets"},
+    {"volume", "make, show and remove volumes"},
     {"mount", "which node has which volume mounted"},
     {"node", "hosts that run volplugin"},
     {"operation", "changes that are under way or did not end"},
@@ -83,7 +83,9 @@ constexpr Command kCommands[] = {
 
     {"volume", "create", "make a volume by the policy of its tenant",
      "Prints the volume's name. A volume that exists with the same options is left alone, which is not an\n"
-     "error.",
+     "error. The keys of --opt are backend, pool, size (a bare number is MiB), filesystem, ephemeral,\n"
+     "snapshots, snapshots.frequency, snapshots.keep, rate-limit.read.bps, rate-limit.read.iops,\n"
+     "rate-limit.write.bps and rate-limit.write.iops; what is not said comes from the policy.",
      "volcli volume create tenant1/test --opt size=2GB --opt ephemeral=true", Argument::volume, kCreateFlags,
      volume_create},
     {"volume",

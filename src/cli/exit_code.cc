@@ -7,12 +7,13 @@ namespace volplugin::cli {
 namespace {
 
 constexpr ExitCodeHelp kExitCodes[] = {
-    {kDone, "done"},
-    {kFailed, "failed for another reason than the ones below"},
-    {kUsage, "wrong usage, or a name, option or policy that breaks a rule"},
-    {kNotFound, "what was named does not exist"},
-    {kInTheWay, "something is in the way: it exists and differs, is in use, or was changed meanwhile"},
-    {kNoAnswer, "volmaster or its store does not answer, or not in time"},
+    {kDone, "done", "done"},
+    {kFailed, "failed", "failed for another reason than the ones below"},
+    {kUsage, "usage", "wrong usage, or a name, option or policy that breaks a rule"},
+    {kNotFound, "not found", "what was named does not exist"},
+    {kInTheWay, "in the way",
+     "something is in the way: it exists and differs, is in use, or was changed meanwhile"},
+    {kNoAnswer, "no answer", "volmaster or its store does not answer, or not in time"},
 };
 
 // The list in which the thing that was not found should have been.
@@ -67,7 +68,7 @@ ExitCode exit_code(Code code) {
 std::string advice(const Error& error, const Line& line, std::string_view address) {
   std::string text;
   if (error.code == Code::unavailable)
-    text = fmt::format("Asked was {}; is volmaster running there? --master names another one.", address);
+    text = fmt::format("The volmaster at {} was asked; --master names another one.", address);
   if (error.code == Code::deadline_exceeded)
     text = fmt::format("The limit was {} s; --timeout sets a longer one.",
                        line.timeout().value_or(std::chrono::seconds(0)).count());

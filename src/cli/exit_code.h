@@ -22,6 +22,7 @@ enum ExitCode : int {
 
 struct ExitCodeHelp {
   ExitCode code;
+  std::string_view word;  // for one-line summaries
   std::string_view meaning;
 };
 std::span<const ExitCodeHelp> exit_codes();

@@ -35,7 +35,7 @@ std::vector<Entry> flag_entries(std::span<const Flag> flags) {
 
 std::vector<Entry> exit_code_entries() {
   std::vector<Entry> entries;
-  for (const auto& [code, meaning] : exit_codes())
+  for (const auto& [code, word, meaning] : exit_codes())
     entries.emplace_back(std::to_string(static_cast<int>(code)), meaning);
   return entries;
 }
@@ -93,7 +93,10 @@ std::string command_help(const Command& command) {
   text += section("Flags", flag_entries(command.flags));
   text += section("Flags of all commands", flag_entries(global_flags()));
   text += fmt::format("\nExample:\n  {}\n", command.example);
-  return text + section("Exit codes", exit_code_entries());
+  text += "\nExit codes:";
+  for (const auto& [code, word, meaning] : exit_codes())
+    text += fmt::format("{} {} {}", code == kDone ? "" : ",", static_cast<int>(code), word);
+  return text + " ('volcli help' explains them)\n";
 }
 
 Result<std::string> topic_help(std::span<const std::string> topic) {

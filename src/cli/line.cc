@@ -83,6 +83,14 @@ struct Parser {
   std::vector<std::string> words;
 };
 
+// A word that means nothing takes the meaning of what follows it: `volcli foo volume list` is about "foo".
+void forget_what_follows(std::span<const std::string> args, Line& line) {
+  if (line.unknown.empty() || line.group == nullptr || line.unknown.front().starts_with('-')) return;
+  if (std::ranges::find(args, line.unknown.front()) > std::ranges::find(args, line.group->name)) return;
+  line.group = nullptr;
+  line.command = nullptr;
+}
+
 void take_over(Parser& parser, Line& line) {
   for (const auto& [app, group, help] : parser.group_apps) {
     if (!app->parsed()) continue;
@@ -115,6 +123,7 @@ Result<Line> parse_line(std::span<const std::string> args) {
     return make_error(Code::invalid_argument, error.what());
   }
   take_over(parser, line);
+  forget_what_follows(args, line);
   return line;
 }
 

@@ -82,7 +82,7 @@ std::string markdown_reference() {
   std::string text(kIntroduction);
   text += "\n## Flags of all commands\n\n" + flag_table(global_flags());
   text += "\n## Exit codes\n\n| Code | Meaning |\n|---|---|\n";
-  for (const auto& [code, meaning] : exit_codes())
+  for (const auto& [code, word, meaning] : exit_codes())
     text += fmt::format("| {} | {} |\n", static_cast<int>(code), meaning);
   text += kCompletion;
   for (const Group& group : groups()) {

@@ -79,7 +79,8 @@ Error unknown_flag(const Command* command, std::string_view flag) {
   };
   if (command != nullptr) add(command->flags);
   add(global_flags());
-  const std::string_view name = flag.substr(0, flag.find('='));
+  // What stands behind "--name=" is the user's own; a cluster of letters is shown as it is.
+  const std::string_view name = flag.starts_with("--") ? flag.substr(0, flag.find('=')) : flag;
   std::vector<std::string> near;
   for (const std::string& known : near_words(name, candidates)) near.push_back(fmt::format("'{}'", known));
   return make_error(

@@ -88,6 +88,12 @@ class Daemon:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
+    def wait(self, patience=PATIENCE):
+        """The exit code of a daemon that ends by itself."""
+        code = self.process.wait(patience)
+        self.process = None
+        return code
+
     def stop(self, number=signal.SIGTERM, patience=PATIENCE):
         if self.process is None:
             return None
@@ -120,6 +126,7 @@ class Volplugin:
         self.flags = list(flags)
         self.standalone = standalone
         self.namespace_pid = namespace_pid
+        self.node = None  # in records; None: the only one
         self.daemon = None
 
     def start(self, *extra, wait=True):
@@ -133,8 +140,9 @@ class Volplugin:
         return self
 
     def serving(self):
+        """Not asked with Plugin.Activate: that would tell the agent that the engine was restarted."""
         try:
-            return self.docker("Plugin.Activate", None, timeout=5).get("Implements") == ["VolumeDriver"]
+            return "Capabilities" in self.docker("VolumeDriver.Capabilities", {}, timeout=5)
         except (OSError, http.client.HTTPException):
             return False
 
@@ -189,7 +197,7 @@ class Volplugin:
     def mounted(self):
         """Mount points below our mount root, as the kernel says."""
         prefix = str(self.mounts)
-        with open("/proc/self/mountinfo") as table:
+        with open(f"/proc/{self.namespace_pid or 'self'}/mountinfo") as table:
             return [line.split()[4] for line in table if line.split()[4].startswith(prefix)]
 
     def loops(self):
@@ -201,11 +209,99 @@ class Volplugin:
                     found.append("/dev/" + backing.parts[3])
         return found
 
+    def operations(self):
+        return self.api("GET", "/v1/operations")[2]["items"]
+
+    def leftovers(self):
+        """What there must not be when nothing is going on, one line each: anything half made, and anything
+        that lacks its counterpart among records, images, devices and mounts."""
+        def mine(records):
+            return {f"{r['tenant']}.{r['name']}": r for r in records if self.node in (None, r.get("node"))}
+
+        volumes, mounts, images = mine(self.volumes()), mine(self.mount_records()), set(self.images())
+        mounted = {pathlib.Path(path).name for path in self.mounted()}
+        directories = {path.name for path in self.mounts.iterdir()} if self.mounts.exists() else set()
+        wrong = [f"record {name} is {v['phase']}: {v.get('message')}" for name, v in volumes.items()
+                 if v["phase"] != "ready"]
+        wrong += [f"image {name} has no record" for name in images - set(volumes)]
+        wrong += [f"record {name} has no image" for name in set(volumes) - images]
+        wrong += [f"mount record {name} is {m['phase']} with uses {m['uses']}: {m.get('message')}"
+                  for name, m in mounts.items() if m["phase"] != "mounted" or not m["uses"]]
+        wrong += [f"mount record {name} without a mount" for name in set(mounts) - mounted]
+        wrong += [f"{name} is mounted without a record" for name in mounted - set(mounts)]
+        wrong += [f"mount directory {name} is left" for name in directories - mounted]
+        loops = self.loops()
+        if len(loops) != len(mounted):
+            wrong.append(f"loop devices {loops} for the mounts {sorted(mounted)}")
+        return wrong
+
+    def settle(self, patience=PATIENCE):
+        """Waits until nothing half done is left."""
+        wrong = []
+
+        def settled():
+            wrong[:] = self.leftovers()
+            return not wrong
+
+        try:
+            wait_until(settled, "nothing half done is left", patience)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; left: {wrong}; log:\n{self.log()[-4000:]}") from None
+
     def clean(self):
         with contextlib.suppress(AssertionError):
             self.kill()
         for mount in self.mounted():
             _libc.umount2(mount.encode(), 2)
+
+
+class Volmaster:
+    """`volmaster` with a store of its own, on a unix socket and whatever the flags add."""
+
+    def __init__(self, directory, *flags):
+        self.dir = pathlib.Path(directory)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.socket = self.dir / "api.sock"
+        self.address = f"unix://{self.socket}"
+        self.flags = list(flags)
+        self.daemon = None
+
+    def start(self, *extra):
+        argv = [BIN / "volmaster", "--data-dir", self.dir / "data", "--listen", self.address]
+        self.daemon = Daemon(argv + self.flags + list(extra), self.dir / "log").start()
+        wait_until(lambda: self.serving() or not self.daemon.running(), "volmaster serves")
+        assert self.daemon.running(), self.log()
+        return self
+
+    def serving(self):
+        try:
+            return self.api("GET", "/v1/health")[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def stop(self, number=signal.SIGTERM):
+        code = self.daemon.stop(number) if self.daemon else None
+        self.daemon = None
+        return code
+
+    def log(self):
+        return (self.dir / "log").read_text(errors="replace")
+
+    def api(self, method, target, body=None, headers=None):
+        return request(self.socket, method, target, body, headers)
+
+
+class Agent(Volplugin):
+    """`volplugin` as the agent `node` of a volmaster, whose API is also this object's."""
+
+    def __init__(self, directory, master, node, *flags, address=None):
+        super().__init__(directory, "--master", address or master.address, "--host-label", node, *flags,
+                         standalone=False)
+        self.api_socket = master.socket
+        self.node = node
+
+    def registered(self):
+        return self.api("GET", f"/v1/nodes/{self.node}")[2].get("connected", False)
 
 
 @contextlib.contextmanager

@@ -24,10 +24,9 @@ _NO_NETWORK = ("--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-f
                "--userland-proxy=false")
 
 
-def docker_cli():
-    found = [path for path in ("/usr/bin/docker", "/usr/local/bin/docker") if os.access(path, os.X_OK)]
-    assert found, "the docker command is not installed"
-    return found[0]
+def docker_clis():
+    """The docker commands of this machine; they may be of different versions."""
+    return [path for path in ("/usr/bin/docker", "/usr/local/bin/docker") if os.access(path, os.X_OK)]
 
 
 def _add(tar, name, kind=tarfile.REGTYPE, data=b"", mode=0o755, owner=0, link=""):
@@ -131,19 +130,19 @@ class Engine:
 
     # The docker command.
 
-    def cli(self, *args, check=True, stdin=None, timeout=240):
+    def cli(self, *args, check=True, stdin=None, timeout=240, program=None):
         env = {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": str(self.dir / "cli"), "PATH": os.environ["PATH"],
                "HOME": str(self.dir)}
-        result = subprocess.run([docker_cli(), *map(str, args)], input=stdin, capture_output=True, env=env,
+        result = subprocess.run([program or docker_clis()[0], *map(str, args)], input=stdin, capture_output=True, env=env,
                                 timeout=timeout)
         result.stdout, result.stderr = result.stdout.decode(), result.stderr.decode()
         if check:
             assert result.returncode == 0, (args, result.stdout, result.stderr)
         return result
 
-    def docker(self, *args):
+    def docker(self, *args, program=None):
         """A docker command that has to succeed: what it prints."""
-        return self.cli(*args).stdout.strip()
+        return self.cli(*args, program=program).stdout.strip()
 
     def fails(self, *args):
         """A docker command that has to fail: its error text, on one line."""
@@ -151,8 +150,8 @@ class Engine:
         assert result.returncode != 0, (args, result.stdout)
         return " ".join(result.stderr.split())
 
-    def inspect(self, *args):
-        return json.loads(self.docker(*args))[0]
+    def inspect(self, *args, program=None):
+        return json.loads(self.docker(*args, program=program))[0]
 
     def import_image(self, name=IMAGE, add_files=None):
         self.cli("import", "-", name, stdin=image_tar(add_files))

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// For the tests of this folder: a volmaster in memory, and volcli run against it.
+#pragma once
+
+#include "base/check.h"
+#include "cli/run.h"
+#include "model/size.h"
+
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace volplugin::cli {
+
+// What a volmaster knows, and how it is to behave. `calls` is what it was asked, in words.
+struct FakeCluster {
+  template <class T>
+  using Table = std::map<std::string, model::Record<T>>;
+
+  std::vector<std::string> calls;
+  std::optional<Error> failure;  // of every call
+  size_t page_size = 2;
+  bool repeats_pages = false;  // a defect: lists never move on
+  bool created = true;         // what a create says
+  Millis create_takes{0};
+  std::optional<Error> mount_failure;
+  service::Health state{true, "ok", "9.8.7"};
+  Table<model::Tenant> tenants;
+  Table<model::Volume> volumes;
+  Table<model::Mount> mounts;
+  Table<model::Node> nodes;
+  std::vector<model::Operation> operations;
+
+  static WallTime noon() { return parse_rfc3339("2026-11-20T12:00:00.000Z").value(); }
+
+  void add_tenant(const std::string& name) {
+    model::Tenant tenant{model::TenantTag::parse(name).value(), {}, {{"ext4", "mkfs.ext4 -m0 %"}}};
+    tenant.defaults.pool = "rbd";
+    tenant.defaults.size = Bytes::mib(10);
+    tenants[name] = record(tenant);
+  }
+  model::Record<model::Volume> add_volume(const std::string& name) {
+    model::Volume volume{model::parse_volume_id(name).value(), "uid-1"};
+    volume.options = {.backend = "loop", .pool = "default", .size = Bytes::mib(10), .filesystem = "ext4"};
+    volume.size = Bytes::mib(10);
+    volume.phase = model::Phase::ready;
+    volume.operation = "op-1";
+    volume.created_at = volume.changed_at = noon();
+    return volumes[name] = record(volume);
+  }
+  void add_mount(const std::string& name, const std::string& node) {
+    model::Mount mount{model::parse_volume_id(name).value(), "uid-1", model::NodeTag::parse(node).value()};
+    mount.mount_point = "/mnt/x";
+    mount.uses.push_back({model::MountIdTag::parse("id1").value(), noon()});
+    mount.since = noon();
+    mounts[name] = record(mount);
+  }
+  void add_node(const std::string& name) {
+    model::Node node{model::NodeTag::parse(name).value(), "9.8.7", {"loop", "lvm"}, "boot-1"};
+    node.started_at = noon();
+    node.connected = true;
+    nodes[name] = record(node);
+  }
+  template <class T>
+  static model::Record<T> record(const T& value) {
+    return std::make_shared<const model::Versioned<T>>(model::Versioned<T>{value, 7});
+  }
+};
+
+class FakeVolmaster final : public service::Volmaster {
+ public:
+  explicit FakeVolmaster(FakeCluster& fake) : fake_(fake) {}
+
+  Result<model::Record<model::Tenant>> put_tenant(const Op&, const model::Tenant& tenant,
+                                                  std::optional<std::uint64_t>) override {
+    TRY(call("put_tenant " + tenant.name.str()));
+    return fake_.tenants[tenant.name.str()] = fake_.record(tenant);
+  }
+  Result<> delete_tenant(const Op&, const model::TenantName& name, std::optional<std::uint64_t>) override {
+    TRY(call("delete_tenant " + name.str()));
+    TRY(find(fake_.tenants, name.str()));
+    fake_.tenants.erase(name.str());
+    return {};
+  }
+  Result<model::Record<model::Tenant>> get_tenant(const Op&, const model::TenantName& name) override {
+    TRY(call("get_tenant " + name.str()));
+    return find(fake_.tenants, name.str());
+  }
+  Result<service::Page<model::Tenant>> list_tenants(const Op&, const service::ListQuery& query) override {
+    return page("list_tenants", fake_.tenants, query);
+  }
+
+  Result<service::CreateOutcome> create_volume(const Op&, const service::CreateVolume& request) override {
+    std::string text = "create_volume " + request.id.name();
+    for (const auto& [key, value] : request.options) text += fmt::format(" {}={}", key, value);
+    if (request.node) text += " on " + request.node->str();
+    std::this_thread::sleep_for(fake_.create_takes);
+    TRY(call(text));
+    return service::CreateOutcome{fake_.add_volume(request.id.name()), created};
+  }
+  Result<model::Record<model::Volume>> get_volume(const Op&, const model::VolumeId& id) override {
+    TRY(call("get_volume " + id.name()));
+    return find(fake_.volumes, id.name());
+  }
+  Result<service::Page<model::Volume>> list_volumes(const Op&, const service::ListQuery& query) override {
+    return page("list_volumes", fake_.volumes, query);
+  }
+  Result<> remove_volume(const Op&, const model::VolumeId& id, service::RemoveMode mode) override {
+    TRY(call(fmt::format("remove_volume {} {}", id.name(),
+                         mode == service::RemoveMode::delete_data     ? "delete_data"
+                         : mode == service::RemoveMode::forget_record ? "forget_record"
+                                                                      : "if_ephemeral")));
+    TRY(find(fake_.volumes, id.name()));
+    fake_.volumes.erase(id.name());
+    return {};
+  }
+
+  Result<model::Record<model::Mount>> acquire_mount(const Op&, const service::AcquireMount&) override {
+    return unexpected();
+  }
+  Result<model::Record<model::Mount>> update_mount(const Op&, const service::UpdateMount&) override {
+    return unexpected();
+  }
+  Result<> release_mount(const Op&, const model::VolumeId&, const model::NodeName&) override {
+    return unexpected();
+  }
+  Result<> forget_mount(const Op&, const model::VolumeId& id) override {
+    TRY(call("forget_mount " + id.name()));
+    fake_.mounts.erase(id.name());
+    return {};
+  }
+  Result<model::Record<model::Mount>> get_mount(const Op&, const model::VolumeId& id) override {
+    TRY(call("get_mount " + id.name()));
+    if (fake_.mount_failure) return *fake_.mount_failure;
+    return find(fake_.mounts, id.name());
+  }
+  Result<service::Page<model::Mount>> list_mounts(const Op&, const service::ListQuery& query) override {
+    return page("list_mounts", fake_.mounts, query);
+  }
+
+  Result<model::Record<model::Node>> register_node(const Op&, const model::Node&) override {
+    return unexpected();
+  }
+  Result<model::Record<model::Node>> get_node(const Op&, const model::NodeName& name) override {
+    TRY(call("get_node " + name.str()));
+    return find(fake_.nodes, name.str());
+  }
+  Result<service::Page<model::Node>> list_nodes(const Op&, const service::ListQuery& query) override {
+    return page("list_nodes", fake_.nodes, query);
+  }
+  void next_task(const Op&, const model::NodeName&, Millis, TaskCallback callback) override {
+    callback(unexpected());
+  }
+  Result<> finish_task(const Op&, const model::NodeName&, const service::TaskResult&) override {
+    return unexpected();
+  }
+  Result<std::vector<model::Operation>> list_operations(const Op&) override {
+    TRY(call("list_operations"));
+    return fake_.operations;
+  }
+  Result<service::Health> health(const Op&) override {
+    TRY(call("health"));
+    return fake_.state;
+  }
+
+ private:
+  Result<> call(std::string text) {
+    fake_.calls.push_back(std::move(text));
+    if (fake_.failure) return *fake_.failure;
+    return {};
+  }
+  static Error unexpected() { return make_error(Code::internal, "volcli has no business with this"); }
+
+  template <class T>
+  static Result<model::Record<T>> find(const FakeCluster::Table<T>& table, const std::string& name) {
+    const auto found = table.find(name);
+    if (found == table.end()) return make_error(Code::not_found, fmt::format("'{}' does not exist", name));
+    return found->second;
+  }
+  template <class T>
+  Result<service::Page<T>> page(std::string what, const FakeCluster::Table<T>& table,
+                                const service::ListQuery& query) {
+    TRY(call(fmt::format("{} tenant='{}' after='{}'", what, query.tenant, query.after)));
+    service::Page<T> page;
+    for (const auto& [name, item] : table) {
+      if (!query.tenant.empty() && !name.starts_with(query.tenant + "/")) continue;
+      if (!fake_.repeats_pages && name <= query.after) continue;
+      if (page.items.size() == std::min(fake_.page_size, query.limit)) return page;
+      page.items.push_back(item);
+      page.next = name == last(table, query.tenant) ? "" : name;
+    }
+    return page;
+  }
+  template <class T>
+  static std::string last(const FakeCluster::Table<T>& table, const std::string& tenant) {
+    std::string found;
+    for (const auto& [name, item] : table)
+      if (tenant.empty() || name.starts_with(tenant + "/")) found = name;
+    return found;
+  }
+
+  FakeCluster& fake_;
+};
+
+// Runs volcli on command lines split at blanks (or given as words) and keeps what it wrote.
+class CliTest : public testing::Test {
+ protected:
+  int run(const std::string& line, const std::string& input = "") {
+    std::istringstream split(line);
+    std::vector<std::string> words;
+    for (std::string word; split >> word;) words.push_back(word);
+    return run_words(words, input);
+  }
+  int run_words(const std::vector<std::string>& words, const std::string& input = "") {
+    std::istringstream in(input);
+    std::ostringstream out_stream;
+    std::ostringstream err_stream;
+    Streams streams{in, out_stream, err_stream, in_is_terminal, out_is_terminal, err_is_terminal};
+    const int code = cli::run(words, streams, connect());
+    out = out_stream.str();
+    err = err_stream.str();
+    return code;
+  }
+  Connect connect() {
+    return [this](const std::string& asked) -> Result<std::unique_ptr<service::Volmaster>> {
+      address = asked;
+      if (connect_failure) return *connect_failure;
+      return std::unique_ptr<service::Volmaster>(std::make_unique<FakeVolmaster>(fake));
+    };
+  }
+
+  FakeCluster fake;
+  std::optional<Error> connect_failure;
+  bool in_is_terminal = false;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  std::string address;
+  std::string out;
+  std::string err;
+};
+
+}  // namespace volplugin::cli

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every step boundary of every operation, crashed and failed.
+
+What is proven for each named fault point, in both ways to run the product: a caller is never told that an
+operation succeeded which did not; what was acknowledged before is still there; recovery leaves nothing half
+made; and the operation works afterwards.
+"""
+import contextlib
+import http.client
+import os
+import subprocess
+
+import pytest
+from setups import ABORTED, Split, Standalone, fault_points
+from support.daemons import wait_until
+
+POINTS = fault_points()
+NAME = "tenant1/v"
+KEPT = "tenant1/kept"
+# While armed to fail, the background goes through these points again and again, and so cannot finish.
+STAYS = {"unmount_unmounted": "unmount", "remove_image_removed": "remove"}
+
+sweep = pytest.mark.parametrize("point", POINTS)
+both_setups = pytest.mark.parametrize("setup", [Standalone, Split], indirect=True,
+                                      ids=lambda kind: kind.__name__.lower())
+
+
+@pytest.fixture
+def setup(request, directory):
+    """A running system with one volume in use that has nothing to do with the fault."""
+    system = request.param(directory)
+    try:
+        system.start()
+        wait_until(lambda: create(system.plugin, KEPT) == "" if upload(system.plugin) else False, "a first volume")
+        path = mount(system.plugin, KEPT, "kept")
+        with open(f"{path}/data", "w+") as container:  # open, as by a container: nobody may unmount it
+            write(container, "acknowledged")
+            yield system
+        unmount(system.plugin, KEPT, "kept")
+    finally:
+        system.clean()
+
+
+def upload(plugin):
+    return plugin.upload()
+
+
+def docker(plugin, method, **body):
+    """The answer's Err, or None when the connection ended without an answer."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return plugin.docker(f"VolumeDriver.{method}", body)["Err"]
+
+
+def create(plugin, name):
+    return docker(plugin, "Create", Name=name, Opts={"ephemeral": "true"})
+
+
+def mount(plugin, name, use):
+    answer = plugin.docker("VolumeDriver.Mount", {"Name": name, "ID": use})
+    assert answer["Err"] == "", answer
+    return answer["Mountpoint"]
+
+
+def unmount(plugin, name, use):
+    assert docker(plugin, "Unmount", Name=name, ID=use) == ""
+
+
+def write(file, text):
+    file.write(text)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def operation_of(point):
+    return point.partition("_")[0]
+
+
+def prepare(plugin, operation):
+    """Everything that goes before the operation; from mount on the volume has data."""
+    if operation == "create":
+        return
+    assert create(plugin, NAME) == ""
+    if operation == "remove":
+        return
+    with open(mount(plugin, NAME, "m") + "/data", "w") as out:
+        write(out, "acknowledged")
+    if operation == "mount":
+        unmount(plugin, NAME, "m")
+
+
+def call(plugin, operation):
+    if operation == "create":
+        return create(plugin, NAME)
+    if operation == "remove":
+        return docker(plugin, "Remove", Name=NAME)
+    return docker(plugin, operation.capitalize(), Name=NAME, ID="m")
+
+
+def exists(plugin):
+    return plugin.api("GET", f"/v1/volumes/{NAME}")[0] == 200
+
+
+def check_kept(plugin):
+    """The volume that was in use all along is there, mounted, with its data."""
+    path = plugin.docker("VolumeDriver.Path", {"Name": KEPT})["Mountpoint"]
+    assert os.path.ismount(os.path.dirname(path))
+    with open(f"{path}/data") as file:
+        assert file.read() == "acknowledged"
+
+
+def check_data(plugin, operation):
+    """Mounting works, and what was written before the fault is there."""
+    path = mount(plugin, NAME, "m")
+    if operation in ("mount", "unmount"):
+        with open(f"{path}/data") as file:
+            assert file.read() == "acknowledged"
+
+
+def check_whole_life(plugin, operation):
+    """From wherever the volume is now, every operation works, up to no volume at all."""
+    if operation in ("mount", "unmount"):
+        assert exists(plugin), "a volume with data is lost"
+    assert create(plugin, NAME) == ""
+    check_data(plugin, operation)
+    unmount(plugin, NAME, "m")
+    wait_until(lambda: "tenant1.v" not in "".join(plugin.mounted()), "unmounted")
+    plugin.settle()
+    fsck(plugin, "tenant1.v")
+    assert docker(plugin, "Remove", Name=NAME) == ""
+    plugin.settle()
+    assert not exists(plugin)
+
+
+def fsck(plugin, image):
+    path = plugin.data / "pools" / "default" / image
+    checked = subprocess.run(["e2fsck", "-fn", path], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def crash(system, point):
+    """Drives the operation into the point; the process dies and nobody is told of success."""
+    prepare(system.plugin, operation_of(point))
+    system.arm(point, "abort")
+    answer = call(system.plugin, operation_of(point))
+    assert system.wait_for_death(point) == ABORTED
+    assert answer != "", "a crashed operation was acknowledged"
+
+
+def test_the_table_of_fault_points_covers_all_operations():
+    assert {operation_of(point) for point in POINTS} == {"create", "mount", "unmount", "remove"}
+
+
+@both_setups
+@sweep
+def test_crash_then_recovery(setup, point):
+    """Nobody repeats the call: recovery alone has to bring everything to rest."""
+    crash(setup, point)
+    setup.disarm(point)
+    setup.plugin.settle()
+    assert setup.plugin.images() == (["tenant1.kept", "tenant1.v"] if exists(setup.plugin) else ["tenant1.kept"])
+    check_kept(setup.plugin)
+    check_whole_life(setup.plugin, operation_of(point))
+
+
+@both_setups
+@sweep
+def test_crash_then_the_same_call_again(setup, point):
+    """The caller repeats at once, so that its call meets recovery."""
+    operation = operation_of(point)
+    crash(setup, point)
+    setup.disarm(point)
+    wait_until(lambda: call(setup.plugin, operation) == "", f"repeating {operation} succeeds")
+    if operation == "mount":
+        check_data(setup.plugin, operation)
+        unmount(setup.plugin, NAME, "m")  # counted twice, as by docker cp
+        unmount(setup.plugin, NAME, "m")
+    setup.plugin.settle()
+    assert exists(setup.plugin) == (operation != "remove")
+    check_kept(setup.plugin)
+    check_whole_life(setup.plugin, operation)
+
+
+@both_setups
+@sweep
+def test_failing_step(setup, point):
+    """The process lives on: the caller learns of the failure, except for Unmount, which always drops the
+    reference. Then everything comes to rest without a restart, or stays visible as pending."""
+    operation = operation_of(point)
+    prepare(setup.plugin, operation)
+    setup.arm(point, "fail")
+    answer = call(setup.plugin, operation)
+    assert point in answer if operation != "unmount" else answer == ""
+    if point in STAYS:
+        pending = wait_until(setup.plugin.operations, "the unfinished operation is visible")
+        assert [(p["kind"], p["volume"]) for p in pending] == [(STAYS[point], NAME)]
+    else:
+        setup.plugin.settle()
+    check_kept(setup.plugin)
+    setup.disarm(point)
+    setup.plugin.settle()
+    if operation in ("unmount", "remove"):
+        assert call(setup.plugin, operation) == ""
+    check_kept(setup.plugin)
+    check_whole_life(setup.plugin, operation)
