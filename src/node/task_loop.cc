@@ -31,6 +31,11 @@ TaskLoop::TaskLoop(Agent& agent, service::Volmaster& volmaster, const Clock& clo
     });
 }
 
+// All at once: each thread's own end would wait for its turn to poll, which another one holds.
+TaskLoop::~TaskLoop() {
+  for (auto& thread : threads_) thread.request_stop();
+}
+
 void TaskLoop::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     const auto task = fetch(stop);

@@ -16,6 +16,7 @@ class TaskLoop {
   static constexpr int kParallel = 4;  // storage work at once: enough to hide one slow mkfs
 
   TaskLoop(Agent& agent, service::Volmaster& volmaster, const Clock& clock);
+  ~TaskLoop();
 
  private:
   void run(std::stop_token stop);

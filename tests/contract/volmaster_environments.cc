@@ -119,9 +119,11 @@ Result<service::Made> ScriptedStorage::make(const Op& op, const model::Volume& o
   std::unique_lock lock(mutex_);
   ++makes_;
   ++waiting_;
-  released_.wait_for(lock, op.stop(), op.remaining(), [this] { return !held_; });
+  const bool free = released_.wait_for(lock, op.stop(), op.remaining(), [this] { return !held_; });
   --waiting_;
-  TRY(op.check("making an image"));
+  if (!free)
+    return make_error(op.stop().stop_requested() ? Code::cancelled : Code::deadline_exceeded,
+                      "held until the end");
   const auto error = std::exchange(make_error_, std::nullopt);
   lock.unlock();
   if (error && error->effect == Effect::none) return *error;
@@ -165,7 +167,8 @@ int ScriptedStorage::waiting() const {
   return waiting_;
 }
 bool ScriptedStorage::has_image(const model::Volume& of) const {
-  return must(backends_.at(of.options.backend)->inspect(op_for(), key_of(of))).has_value();
+  const auto image = must(backends_.at(of.options.backend)->inspect(op_for(), key_of(of)));
+  return image && image->uid == of.uid;
 }
 
 FakeAgent::FakeAgent(service::Volmaster& master, model::NodeName name, service::StorageWork& work)

@@ -66,7 +66,7 @@ TEST_P(VolmasterContract, CreateRefusesWhatTheServerDoesNotKnow) {
   expect_error(create("t1/v", {{"colour", "red"}}), Code::invalid_argument,
                {"unknown option 'colour'", "backend", "filesystem", "pool", "rate-limit.write.iops", "size"});
   expect_error(create("t1/v", {{"size", "ten"}}), Code::invalid_argument, {"option size", "'ten'"});
-  expect_error(create("t1/v", {{"backend", "floppy"}}), Code::invalid_argument,
+  expect_error(create("t1/v", {{"backend", "floppy"}, {"pool", "x"}}), Code::invalid_argument,
                {"option backend", "'floppy'", "local, sim"});
   expect_error(create("t1/v", {{"backend", "local"}}), Code::invalid_argument, {"No Pool specified"});
   expect_error(create("t1/v", {{"pool", "../etc"}}), Code::invalid_argument, {"option pool"});

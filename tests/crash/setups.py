@@ -2,7 +2,7 @@
 """The two ways to run the product, for tests that make a fault point of one process go off."""
 import subprocess
 
-from support.daemons import BIN, Agent, Volmaster, Volplugin
+from support.daemons import BIN, Agent, Volmaster, Volplugin, wait_until
 
 ABORTED = 134  # the exit code of a process that a fault point ended
 # The steps that volmaster does; all others are the agent's.
@@ -50,6 +50,7 @@ class Split:
     def start(self):
         self.master.start()
         self.plugin.start()
+        wait_until(self.plugin.registered, "the agent is connected")
 
     def arm(self, point, action):
         self._restart(point, "--fault", f"{point}={action}")
@@ -71,3 +72,4 @@ class Split:
         process = self._process(point)
         process.stop()
         process.start(*flags)
+        wait_until(self.plugin.registered, "the agent is connected")

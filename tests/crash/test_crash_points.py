@@ -31,7 +31,8 @@ def setup(request, directory):
     system = request.param(directory)
     try:
         system.start()
-        wait_until(lambda: create(system.plugin, KEPT) == "" if upload(system.plugin) else False, "a first volume")
+        system.plugin.upload()
+        assert create(system.plugin, KEPT) == ""
         path = mount(system.plugin, KEPT, "kept")
         with open(f"{path}/data", "w+") as container:  # open, as by a container: nobody may unmount it
             write(container, "acknowledged")
@@ -39,10 +40,6 @@ def setup(request, directory):
         unmount(system.plugin, KEPT, "kept")
     finally:
         system.clean()
-
-
-def upload(plugin):
-    return plugin.upload()
 
 
 def docker(plugin, method, **body):

@@ -141,6 +141,6 @@ def test_rm_of_a_missing_volume_fails(lab):
 
 def test_a_failing_mkfs_is_explained_and_leaves_nothing(lab):
     """What mkfs printed reaches the command line; image and record are gone."""
-    lab.plugin.upload("broken", filesystems={"ext4": "echo no disk today >&2; exit 3"})
-    assert "no disk today" in lab.engine.fails("volume", "create", "-d", "volplugin", "broken/test")
+    lab.plugin.upload("broken", filesystems={"ext4": "echo no disk today for % >&2; exit 3"})
+    assert "no disk today for /dev/loop" in lab.engine.fails("volume", "create", "-d", "volplugin", "broken/test")
     assert lab.plugin.images() == [] and lab.plugin.loops() == [] and lab.engine.volumes() == []

@@ -19,7 +19,7 @@ from support.host import alive, processes
 
 BUSYBOX = "/bin/busybox"
 APPLETS = ("sh", "mount", "cat", "sleep", "dd", "ls", "sync", "true", "touch", "df", "stat", "blockdev", "mkdir", "rm",
-           "chown", "chmod", "id", "wc", "tail")
+           "chown", "chmod", "id", "wc", "tail", "grep", "md5sum")
 _NO_NETWORK = ("--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-forward=false", "--ip-masq=false",
                "--userland-proxy=false")
 
