@@ -2,9 +2,7 @@
 // For the tests of this folder: a volmaster in memory, and volcli run against it.
 #pragma once
 
-#include "base/check.h"
 #include "cli/run.h"
-#include "model/size.h"
 
 #include <map>
 #include <sstream>
@@ -24,10 +22,9 @@ struct FakeCluster {
   std::vector<std::string> calls;
   std::optional<Error> failure;  // of every call
   size_t page_size = 2;
-  bool repeats_pages = false;  // a defect: lists never move on
-  bool created = true;         // what a create says
-  Millis create_takes{0};
-  std::optional<Error> mount_failure;
+  bool repeats_pages = false;          // a defect: lists never move on
+  bool created = true;                 // what a create says
+  std::optional<Error> mount_failure;  // of get_mount
   service::Health state{true, "ok", "9.8.7"};
   Table<model::Tenant> tenants;
   Table<model::Volume> volumes;
@@ -98,9 +95,8 @@ class FakeVolmaster final : public service::Volmaster {
     std::string text = "create_volume " + request.id.name();
     for (const auto& [key, value] : request.options) text += fmt::format(" {}={}", key, value);
     if (request.node) text += " on " + request.node->str();
-    std::this_thread::sleep_for(fake_.create_takes);
     TRY(call(text));
-    return service::CreateOutcome{fake_.add_volume(request.id.name()), created};
+    return service::CreateOutcome{fake_.add_volume(request.id.name()), fake_.created};
   }
   Result<model::Record<model::Volume>> get_volume(const Op&, const model::VolumeId& id) override {
     TRY(call("get_volume " + id.name()));
@@ -186,23 +182,19 @@ class FakeVolmaster final : public service::Volmaster {
                                 const service::ListQuery& query) {
     TRY(call(fmt::format("{} tenant='{}' after='{}'", what, query.tenant, query.after)));
     service::Page<T> page;
+    std::string shown;
     for (const auto& [name, item] : table) {
       if (!query.tenant.empty() && !name.starts_with(query.tenant + "/")) continue;
       if (!fake_.repeats_pages && name <= query.after) continue;
-      if (page.items.size() == std::min(fake_.page_size, query.limit)) return page;
+      if (page.items.size() == std::min(fake_.page_size, query.limit)) {
+        page.next = shown;
+        return page;
+      }
       page.items.push_back(item);
-      page.next = name == last(table, query.tenant) ? "" : name;
+      shown = name;
     }
     return page;
   }
-  template <class T>
-  static std::string last(const FakeCluster::Table<T>& table, const std::string& tenant) {
-    std::string found;
-    for (const auto& [name, item] : table)
-      if (tenant.empty() || name.starts_with(tenant + "/")) found = name;
-    return found;
-  }
-
   FakeCluster& fake_;
 };
 

@@ -65,10 +65,11 @@ ExitCode exit_code(Code code) {
   return kFailed;
 }
 
-std::string advice(const Error& error, const Line& line, std::string_view address) {
+std::string advice(const Error& error, const Line& line) {
   std::string text;
-  if (error.code == Code::unavailable)
-    text = fmt::format("The volmaster at {} was asked; --master names another one.", address);
+  // The message names the address, or what else is missing; this separates the two cases.
+  if (error.code == Code::unavailable && line.command != find_command("", "health"))
+    text = "'volcli health' tells whether volmaster and its store work.";
   if (error.code == Code::deadline_exceeded)
     text = fmt::format("The limit was {} s; --timeout sets a longer one.",
                        line.timeout().value_or(std::chrono::seconds(0)).count());

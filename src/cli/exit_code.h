@@ -29,8 +29,7 @@ std::span<const ExitCodeHelp> exit_codes();
 
 ExitCode exit_code(Code code);
 
-// What the user can do next; empty when the message has to speak for itself. `address` is the volmaster
-// that was asked.
-std::string advice(const Error& error, const Line& line, std::string_view address);
+// What the user can do next; empty when the message has to speak for itself.
+std::string advice(const Error& error, const Line& line);
 
 }  // namespace volplugin::cli

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ranges>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -22,11 +23,27 @@ std::string option_names(const Flag& flag) {
   return names;
 }
 
+// CLI11 has meanings of its own for some words: "[a,b]" is the two words a and b for it (so that
+// `volume remove [t1/x]` would remove t1/x), "++" ends a command. A mark in front keeps them as they are.
+constexpr char kMark = '\1';
+
+std::string marked(const std::string& word) {
+  const bool special = word.starts_with('[') || word.starts_with(kMark) || word == "++";
+  return special ? kMark + word : word;
+}
+
+void unmark(std::vector<std::string>& words) {
+  for (std::string& word : words)
+    if (word.starts_with(kMark)) word.erase(0, 1);
+}
+
 void add_flags(CLI::App& app, std::span<const Flag> flags, Line& line) {
   for (const Flag& flag : flags) {
     const std::string name(flag.name);
     if (flag.value.empty()) {
-      app.add_flag_function(option_names(flag), [&line, name](std::int64_t) { line.flags[name] = {""}; });
+      app.add_flag_function(option_names(flag), [&line, name](std::int64_t) { line.flags[name] = {""}; })
+          ->disable_flag_override();  // --quiet=no would count as given, --quiet=x throw what is no
+                                      // CLI::Error
       continue;
     }
     // One value per use: otherwise CLI11 would take the words behind `--opt k=v` for more values.
@@ -100,12 +117,23 @@ void take_over(Parser& parser, Line& line) {
   for (const auto& [app, command] : parser.command_apps)
     if (app->parsed()) line.command = command;
   if (parser.root_help->parsed()) line.topic.emplace();
+  unmark(parser.words);
   if (line.topic)
     line.topic->insert(line.topic->end(), parser.words.begin(), parser.words.end());
   else
     line.words = std::move(parser.words);
   line.unknown = parser.root.remaining(true);
+  unmark(line.unknown);
+  for (auto& [name, values] : line.flags) unmark(values);
   std::erase(line.unknown, "--");  // CLI11 counts the mark itself among the words left over
+}
+
+// CLI11 says "--opt: 1 required TEXT missing" or "yes was given a disallowed flag override".
+Error mismatch(std::string_view what) {
+  const bool missing = what.contains(": ");
+  const std::string_view name = what.substr(0, what.find_first_of(": "));
+  return make_error(Code::invalid_argument, fmt::format("flag {}{} {}", name.starts_with('-') ? "" : "--",
+                                                        name, missing ? "needs a value" : "takes no value"));
 }
 
 }  // namespace
@@ -114,12 +142,12 @@ Result<Line> parse_line(std::span<const std::string> args) {
   Line line;
   Parser parser(line);
   try {
-    parser.root.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 wants them reversed
+    std::vector<std::string> reversed;  // as CLI11 wants them
+    std::ranges::transform(args | std::views::reverse, std::back_inserter(reversed), marked);
+    parser.root.parse(std::move(reversed));
   } catch (const CLI::ArgumentMismatch& error) {
-    const std::string what = error.what();
-    return make_error(Code::invalid_argument,
-                      fmt::format("flag {} needs a value", what.substr(0, what.find(':'))));
-  } catch (const CLI::Error& error) {
+    return mismatch(error.what());
+  } catch (const std::exception& error) {
     return make_error(Code::invalid_argument, error.what());
   }
   take_over(parser, line);

@@ -12,7 +12,7 @@ namespace {
 int fail(Streams& streams, const Error& error, const Line& line) {
   streams.out.flush();  // on a terminal the error stands below what was printed before it
   streams.err << "Error: " << error.message << '\n';
-  const std::string next = advice(error, line, master_address(line));
+  const std::string next = advice(error, line);
   if (!next.empty()) streams.err << next << '\n';
   return exit_code(error.code);
 }

@@ -15,7 +15,7 @@ constexpr std::string_view kProblem = "application/problem+json";
 // comes in time.
 Millis timeout_to_tell(const Op& op) {
   const Millis left = op.remaining();
-  return std::max(left - std::min(left / 10, kLongestMargin), Millis(1));
+  return std::max(left - std::min(left / 4, kLongestMargin), Millis(1));
 }
 
 // Servers of this API always say it; others on the way (a proxy, a server in trouble) may not.

@@ -42,7 +42,9 @@ Result<> Agent::create(const Op& op, const std::string& name, const std::map<std
 
 Result<> Agent::remove(const Op& op, const std::string& name) {
   const auto id = TRY(model::parse_volume_id(name));
-  TRY(parts_.volmaster.remove_volume(op, id, service::RemoveMode::if_ephemeral));
+  const auto removed = parts_.volmaster.remove_volume(op, id, service::RemoveMode::if_ephemeral);
+  // Gone already is what was asked for: an earlier call did it, whose answer was lost in a crash.
+  if (!removed && removed.error().code != Code::not_found) return removed.error();
   const std::lock_guard lock(cache_mutex_);
   cache_.erase(id.name());
   return {};

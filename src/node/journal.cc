@@ -108,20 +108,24 @@ std::vector<JournalEntry> Journal::all() const {
 }
 
 Result<> Journal::put(JournalEntry entry) {
-  TRY(os::write_file_atomically(file_of(entry.volume.id), encode(boot_id_, entry), kFileMode,
-                                os::Durability::none));
-  const std::lock_guard lock(mutex_);
-  const std::string name = entry.volume.id.name();
-  entries_.insert_or_assign(name, std::move(entry));
-  return {};
+  const std::string path = file_of(entry.volume.id);
+  const std::string text = encode(boot_id_, entry);
+  {
+    const std::lock_guard lock(mutex_);
+    const std::string name = entry.volume.id.name();
+    entries_.insert_or_assign(name, std::move(entry));
+  }
+  return os::write_file_atomically(path, text, kFileMode, os::Durability::none);
 }
 
 Result<> Journal::erase(const model::VolumeId& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    entries_.erase(id.name());
+  }
   std::error_code failed;
   std::filesystem::remove(file_of(id), failed);
   if (failed) return make_error(Code::internal, fmt::format("removing {}: {}", file_of(id), failed.message()));
-  const std::lock_guard lock(mutex_);
-  entries_.erase(id.name());
   return {};
 }
 

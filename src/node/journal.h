@@ -37,6 +37,8 @@ class Journal {
 
   std::optional<JournalEntry> find(const model::VolumeId& id) const;
   std::vector<JournalEntry> all() const;
+  // Both hold in memory at once; an error (disk full) says only that a restarted agent may see the state
+  // before.
   Result<> put(JournalEntry entry);
   Result<> erase(const model::VolumeId& id);
 

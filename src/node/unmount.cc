@@ -22,13 +22,14 @@ Result<> Agent::unmount(const Op& op, const std::string& name, const std::string
   if (known == entry->uses.end()) return {};
   if (--known->count == 0) entry->uses.erase(known);
   TRY(journal_->put(*entry));
-  TRY(faults::hit(Fault::unmount_journaled));
   if (!entry->uses.empty()) {
     tell_volmaster(op, *entry, "");
     return {};
   }
   // The reference is dropped, which is all Docker has to know; what cannot end now ends in the background.
-  if (const auto finished = finish_unmount(op, *entry); !finished)
+  auto finished = faults::hit(Fault::unmount_journaled);
+  if (finished) finished = finish_unmount(op, *entry);
+  if (!finished)
     parts_.warn(fmt::format("volume '{}' is not used any more, but cannot be taken down yet: {}", id.name(),
                             finished.error().message));
   return {};

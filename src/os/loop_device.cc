@@ -104,8 +104,13 @@ Result<std::optional<LoopDevice>> try_attach(const FileDescriptor& control, cons
                                              int attempt) {
   const int number = TRY(offer_device(control, attempt));
   const std::string path = device_path(number);
-  const FileDescriptor node = TRY(open_node(path, O_RDWR, S_IFBLK, node_number(number)));
-  switch (const int failure = configure_preferring_direct_io(node, request)) {
+  const auto node = open_node(path, O_RDWR, S_IFBLK, node_number(number));
+  if (!node) {
+    // Somebody may just have taken the device itself away (LOOP_CTL_REMOVE).
+    if (attempt < kOffersBeforeNew) return std::optional<LoopDevice>();
+    return node.error();
+  }
+  switch (const int failure = configure_preferring_direct_io(*node, request)) {
     case 0:
       return std::optional(TRY(hold(path)));
     case EBUSY:

@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -104,6 +105,7 @@ TEST_F(LoopTest, LockOutlivesTheProcessThatAttached) {
   ASSERT_EQ(::pipe2(path_pipe, O_CLOEXEC), 0);
   const pid_t child = ::fork();
   if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const FileDescriptor file = *open_file(dir_ / "image", O_RDWR);
     const auto device =
         *try_lock(file) ? attach(file, "image") : Result<LoopDevice>(make_error(Code::busy, ""));

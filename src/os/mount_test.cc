@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -29,6 +30,7 @@ class ForeignNamespace {
     pid_ = ::fork();
     CHECK(pid_ >= 0);
     if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       const bool made = ::unshare(CLONE_NEWNS) == 0;
       (void)!::write(ready[1], "x", made ? 1 : 0);
       ::close(ready[1]);

@@ -20,6 +20,11 @@ Op make_op(Millis timeout = Millis(60'000), std::stop_token stop = {}) {
   return Op(system_clock(), timeout, "test", "test", std::move(stop));
 }
 
+// Read by gtest when it prints a case.
+[[maybe_unused]] void PrintTo(const BackendCase& tested, std::ostream* out) {
+  *out << tested.name;
+}
+
 class BackendContract : public testing::TestWithParam<BackendCase> {
  protected:
   void SetUp() override {
@@ -259,7 +264,8 @@ TEST_P(BackendContract, DetachOfAMountedDeviceIsBusy) {
   auto attachment = attach(key());
   const std::string device = attachment->device();
   auto mounted = environment_->use_elsewhere(device);
-  const auto refused = backend().detach(make_op(), key(), std::move(attachment));
+  // At once, not after waiting for the user to go away.
+  const auto refused = backend().detach(make_op(Millis(2000)), key(), std::move(attachment));
   EXPECT_EQ(code_of(refused), Code::busy);
   EXPECT_EQ(refused.error().effect, Effect::none);
   EXPECT_EQ(code_of(backend().detach(make_op(), key(), nullptr)), Code::busy);

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,6 +75,7 @@ class ForeignMount {
 
  private:
   [[noreturn]] static void mount_and_stay(const char* device, const char* directory, int ready) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     // The parent's descriptors hold devices and locks: only the mount may count here.
     ::dup2(ready, 3);
     ::close_range(4, ~0U, 0);

@@ -22,6 +22,9 @@ namespace volplugin::contract {
 
 using Options = std::map<std::string, std::string>;
 
+// Of calls that are to reach their deadline; long enough to get to the place where they wait.
+inline constexpr Millis kShort{800};
+
 // Storage work without a kernel: images in a SimBackend, no file systems. Thread-safe.
 class ScriptedStorage final : public service::StorageWork {
  public:

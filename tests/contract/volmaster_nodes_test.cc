@@ -93,10 +93,10 @@ TEST_P(VolmasterContract, TaskSaysWhatToDoAndHowLongItIsWaitedFor) {
 
 TEST_P(VolmasterContract, TaskThatIsNotFinishedInTimeHasAnUnknownEffect) {
   upload("t1");
-  must(next_task(master(), node("there"), Millis(0)));
   auto polled =
       std::async(std::launch::async, [&] { return next_task(master(), node("there"), Millis(20'000)); });
-  expect_error(master().create_volume(op_for(Millis(500)), {volume("t1/v"), kLocal, node("there")}),
+  ASSERT_TRUE(eventually([&] { return world_.tasks().connected(node("there")); }));
+  expect_error(master().create_volume(op_for(kShort), {volume("t1/v"), kLocal, node("there")}),
                Code::deadline_exceeded, {"'there'"}, Effect::unknown);
   ASSERT_TRUE(must(polled.get()));
   EXPECT_EQ(must(master().get_volume(op_for(), volume("t1/v")))->value.phase, model::Phase::failed);
@@ -109,7 +109,7 @@ TEST_P(VolmasterContract, TaskThatIsNotFinishedInTimeHasAnUnknownEffect) {
 TEST_P(VolmasterContract, TaskThatNobodyFetchedHadNoEffect) {
   upload("t1");
   must(next_task(master(), node("there"), Millis(0)));
-  expect_error(master().create_volume(op_for(Millis(300)), {volume("t1/v"), kLocal, node("there")}),
+  expect_error(master().create_volume(op_for(kShort), {volume("t1/v"), kLocal, node("there")}),
                Code::deadline_exceeded, {"'there'"});
   expect_error(master().get_volume(op_for(), volume("t1/v")), Code::not_found);
 }

@@ -96,7 +96,7 @@ TEST_P(VolmasterContract, VolumeIsVisibleWhileItIsMade) {
 TEST_P(VolmasterContract, CreateThatReachesItsDeadlineLeavesNothing) {
   upload("t1");
   storage().hold();
-  expect_error(master().create_volume(op_for(Millis(300)), {volume("t1/v"), {}, {}}), Code::deadline_exceeded,
+  expect_error(master().create_volume(op_for(kShort), {volume("t1/v"), {}, {}}), Code::deadline_exceeded,
                {"'t1/v'"});
   EXPECT_EQ(storage().makes(), 1);
   expect_error(master().get_volume(op_for(), volume("t1/v")), Code::not_found);

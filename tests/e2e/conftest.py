@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from support.daemons import scratch
-from support.lab import Labs
+from support.lab import Lab, Labs
 
 
 def pytest_collection_modifyitems(items):
@@ -20,9 +20,10 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="module")
-def labs():
+def labs(request):
+    """One lab for all tests of a file, of the kind that the file names as LAB."""
     with scratch("vpe-") as directory:
-        keeper = Labs(directory)
+        keeper = Labs(directory, getattr(request.module, "LAB", Lab))
         yield keeper
         keeper.discard()
 

@@ -7,30 +7,12 @@ import threading
 import pytest
 
 from support.daemons import wait_until
-
-WRITER = "i=0; while :; do i=$((i+1)); echo $i >> /mnt/log; sleep 0.1 & wait $!; done"
+from support.writer import SCRIPT as WRITER, assert_log_is_whole, wait_for_progress
 
 
 def create(lab, name="tenant1/x", *flags):
     lab.engine.docker("volume", "create", "-d", "volplugin", *flags, name)
     return name
-
-
-def lines(lab, container):
-    """How far the writer got, as its container sees the volume."""
-    return int(lab.engine.exec(container, "tail -n 1 /mnt/log") or 0)
-
-
-def wait_for_progress(lab, container, steps=3, patience=30):
-    """The writer goes on writing to the volume."""
-    before = lines(lab, container)
-    wait_until(lambda: lines(lab, container) >= before + steps, f"{container} goes on writing", patience)
-
-
-def assert_log_is_whole(lab, volume="tenant1/x", at_least=1):
-    """Every line the writer wrote is there, in order."""
-    numbers = [int(line) for line in lab.engine.sh(volume, "cat /mnt/log").split()]
-    assert len(numbers) >= at_least and numbers == list(range(1, len(numbers) + 1))
 
 
 def test_two_containers_share_a_volume_until_the_second_one_stops(lab):
@@ -45,7 +27,7 @@ def test_two_containers_share_a_volume_until_the_second_one_stops(lab):
     assert lab.device("tenant1/x") == device
     lab.engine.docker("stop", "c1")
     lab.wait_released("tenant1/x")
-    assert_log_is_whole(lab, at_least=3)
+    assert_log_is_whole(lab)
 
 
 @pytest.mark.parametrize("end", [["stop"], ["kill"], ["rm", "-f"], ["restart"]])
@@ -86,7 +68,7 @@ def test_docker_cp_does_not_unmount_under_a_running_container(lab):
     wait_for_progress(lab, "c1")
     lab.engine.docker("stop", "c1")
     lab.wait_released("tenant1/x")
-    assert_log_is_whole(lab, at_least=3)
+    assert_log_is_whole(lab)
 
 
 def test_docker_cp_with_a_stopped_container(lab):
@@ -197,7 +179,7 @@ def test_live_restore_loses_unmounts_but_not_the_volume(live):
 
 
 def test_live_restore_without_cp(live):
-    """The container's stop is not told to the plugin at all: two idle looks release the volume."""
+    """Whether or not this engine tells of the container's stop (20.10 does, later ones count), it is released."""
     lab = live
     create(lab)
     lab.engine.background("c1", "tenant1/x", WRITER)
@@ -205,7 +187,7 @@ def test_live_restore_without_cp(live):
     wait_for_progress(lab, "c1")
     lab.engine.docker("stop", "c1")
     lab.wait_released("tenant1/x", patience=60)
-    assert_log_is_whole(lab, at_least=3)
+    assert_log_is_whole(lab)
 
 
 def test_an_unmount_that_volplugin_missed(lab):

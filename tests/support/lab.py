@@ -2,8 +2,9 @@
 """One fake host with volplugin and a Docker engine, and the facts the kernel and the API tell about it."""
 import json
 import pathlib
+import re
 
-from support.daemons import Volplugin, wait_until
+from support.daemons import Volmaster, Volplugin, wait_until
 from support.engine import Engine
 from support.host import Host
 
@@ -11,11 +12,14 @@ MKFS = {"ext4": "mkfs.ext4 -q -m0 %", "btrfs": "mkfs.btrfs -q %", "xfs": "mkfs.x
 
 
 class Lab:
-    def __init__(self, directory):
+    def __init__(self, directory, name="host1"):
         self.dir = pathlib.Path(directory)
-        self.host = Host(self.dir / "host").start()
-        self.plugin = Volplugin(self.dir / "vp", namespace_pid=self.host.pid, plugin_dir=self.host.plugin_dir)
+        self.host = Host(self.dir / "host", name).start()
+        self.plugin = self._make_plugin()
         self.engine = Engine(self.dir / "docker", self.host)
+
+    def _make_plugin(self):
+        return Volplugin(self.dir / "vp", namespace_pid=self.host.pid, plugin_dir=self.host.plugin_dir)
 
     def start(self):
         self.plugin.start()
@@ -85,6 +89,7 @@ class Lab:
         if containers:
             self.engine.cli("rm", "-f", *containers)
         wait_until(lambda: not self.plugin.mount_records(), "every mount record is released")
+        self.plugin.settle()
         assert self.plugin.mounted() == []
         assert self.plugin.loops() == []
         for volume in self.plugin.volumes():
@@ -101,11 +106,45 @@ class Lab:
         wait_until(lambda: not self.plugin.loops(), "the loop devices are gone with the host")
 
 
+class SplitLab(Lab):
+    """The host's volplugin is the agent of a volmaster process, to which it speaks TCP."""
+
+    def __init__(self, directory, name="host1", master=None):
+        self.owns_master = master is None
+        self.master = master or make_master(pathlib.Path(directory) / "vm")
+        super().__init__(directory, name)
+
+    def _make_plugin(self):
+        plugin = Volplugin(self.dir / "vp", "--master", self.master.tcp, standalone=False, namespace_pid=self.host.pid,
+                           plugin_dir=self.host.plugin_dir)
+        plugin.api_socket = self.master.socket
+        plugin.node = self.host.name
+        return plugin
+
+    def healthy(self):
+        return super().healthy() and self.master.daemon and self.master.daemon.running()
+
+    def clean(self):
+        super().clean()
+        if self.owns_master:
+            self.master.stop()
+
+
+def make_master(directory):
+    """A running volmaster. Its TCP port is given by the kernel and stays the same when it is restarted."""
+    master = Volmaster(directory)
+    master.start("--listen", "127.0.0.1:0")
+    master.tcp = re.search(r"serving the API on (127\.0\.0\.1:\d+)", master.log()).group(1)
+    master.flags += ["--listen", master.tcp]
+    return master
+
+
 class Labs:
     """Hands out one lab to many tests and replaces it when a test left it in another state."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, make=Lab):
         self.dir = pathlib.Path(directory)
+        self.make = make
         self.made = 0
         self.current = None
 
@@ -114,7 +153,7 @@ class Labs:
             self.discard()
         if self.current is None:
             self.made += 1
-            self.current = Lab(self.dir / str(self.made))
+            self.current = self.make(self.dir / str(self.made))
             self.current.start()
         return self.current
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// One kept-alive HTTP/1.1 connection over a unix socket, as dockerd keeps one to its plugin. As thin as
+// it can be, so that what is measured is the server. One thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace volplugin::bench {
+
+class UnixHttp {
+ public:
+  // nullopt: nobody listens (yet).
+  static std::optional<UnixHttp> connect(const std::string& path);
+  UnixHttp(UnixHttp&& other) noexcept;
+  UnixHttp& operator=(UnixHttp&&) = delete;
+  ~UnixHttp();
+
+  // The body of the answer; ends the program when the status is not 2xx or the connection breaks.
+  std::string get(std::string_view target) { return exchange("GET", target, ""); }
+  std::string put(std::string_view target, std::string_view body) { return exchange("PUT", target, body); }
+  std::string post(std::string_view target, std::string_view body) { return exchange("POST", target, body); }
+
+ private:
+  explicit UnixHttp(int fd) : fd_(fd) {}
+  std::string exchange(std::string_view method, std::string_view target, std::string_view body);
+  void receive();
+
+  int fd_;
+  std::string received_;
+};
+
+}  // namespace volplugin::bench
