@@ -3,6 +3,8 @@
 #include "cli/exit_code.h"
 #include "cli/help.h"
 
+#include <cctype>
+
 #include <fmt/format.h>
 
 namespace volplugin::cli {
@@ -69,7 +71,9 @@ std::string flag_table(std::span<const Flag> flags) {
 }
 
 std::string command_section(const Command& command) {
-  std::string text = fmt::format("\n### volcli {}\n\n{}.\n", command.path(), command.summary);
+  std::string summary(command.summary);
+  summary[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(summary[0])));
+  std::string text = fmt::format("\n### volcli {}\n\n{}.\n", command.path(), summary);
   if (!command.details.empty()) text += fmt::format("\n{}\n", command.details);
   text += fmt::format("\n```\n{}\n```\n", command.usage());
   if (!command.flags.empty()) text += "\n" + flag_table(command.flags);

@@ -60,16 +60,18 @@ Result<model::Record<model::Volume>> ControlPlane::existing_volume(const Op& op,
 Result<model::Volume> ControlPlane::plan_volume(const Op& op, const service::CreateVolume& request,
                                                 const model::OptionSet& asked) {
   const auto tenant = TRY(get_tenant(op, request.id.tenant));
-  auto options = TRY_CTX(model::resolve_options(tenant->value.defaults, asked, settings_.defaults), "volume '{}'",
-                         request.id.name());
-  const auto backend = parts_.backends.find(options.backend);
+  // Before the options are resolved: a backend that does not exist has no default pool either.
+  const std::string wanted = asked.backend.value_or(tenant->value.defaults.backend.value_or(settings_.defaults.backend));
+  const auto backend = parts_.backends.find(wanted);
   if (backend == parts_.backends.end()) {
     std::vector<std::string> names;
     for (const auto& [name, unused] : parts_.backends) names.push_back(name);
     return make_error(Code::invalid_argument,
-                      fmt::format("option backend: '{}' is not a backend of this server ({})",
-                                  model::printable(options.backend), fmt::join(names, ", ")));
+                      fmt::format("option backend: '{}' is not a backend of this server ({})", model::printable(wanted),
+                                  fmt::join(names, ", ")));
   }
+  auto options = TRY_CTX(model::resolve_options(tenant->value.defaults, asked, settings_.defaults), "volume '{}'",
+                         request.id.name());
   TRY_CTX(backend->second->validate_pool(options.pool), "option pool");
   const auto command = tenant->value.filesystems.find(options.filesystem);
   if (command == tenant->value.filesystems.end()) {

@@ -36,7 +36,9 @@ void Agent::engine_activated(std::optional<pid_t> engine) {
 
 Result<> Agent::create(const Op& op, const std::string& name, const std::map<std::string, std::string>& options) {
   auto id = TRY(model::parse_volume_id(name));
-  TRY(parts_.volmaster.create_volume(op, {std::move(id), options, settings_.node}));
+  const auto outcome = TRY(parts_.volmaster.create_volume(op, {std::move(id), options, settings_.node}));
+  const std::lock_guard lock(cache_mutex_);
+  cache_[outcome.volume->value.id.name()] = outcome.volume;
   return {};
 }
 

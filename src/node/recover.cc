@@ -26,6 +26,8 @@ void Agent::recover_step(const Op& op) {
 Result<> Agent::register_node(const Op& op) {
   model::Node node{settings_.node, settings_.version, settings_.backends, settings_.boot_id, started_at_};
   TRY(parts_.volmaster.register_node(op, node));
+  // Fills the cache: Docker may ask for a volume for the first time when volmaster cannot be reached any more.
+  TRY(list(op));
   return {};
 }
 

@@ -74,52 +74,61 @@ def test_mount_propagation_makes_another_namespace_work(lab):
     assert lab.engine.sh("tenant1/x", "cat /mnt/f") == "hello"
 
 
-@contextlib.contextmanager
-def copied_mounts(lab):
-    """A process that copied the host's mounts, as every new mount namespace does."""
-    device = lab.device("tenant1/x")
-    process = lab.host.spawn("unshare", "-m", "--propagation", "private", "sleep", "1000")
+def shows(pid, device):
+    """Whether a process has the device mounted."""
+    return f" {device} " in pathlib.Path(f"/proc/{pid}/mountinfo").read_text()
 
-    def has_copied():
-        table = pathlib.Path(f"/proc/{process.pid}/mountinfo").read_text()
-        command = pathlib.Path(f"/proc/{process.pid}/comm").read_text().strip()
-        return command == "sleep" and f" {device} " in table
+
+@contextlib.contextmanager
+def process_in(lab, *argv):
+    """A process on the host, running `sleep` in the end."""
+    process = lab.host.spawn(*argv)
+    comm = pathlib.Path(f"/proc/{process.pid}/comm")
     try:
-        wait_until(has_copied, "the process has a copy of the mount")
+        wait_until(lambda: comm.read_text().strip() == "sleep", "the process is set up")
         yield process
     finally:
         process.kill()
         process.wait()
 
 
-@contextlib.contextmanager
-def host_seen_by_a_container(lab):
-    """A container that has the host's whole tree, as monitoring agents do."""
+def copied_mounts(lab):
+    """Has a copy of the host's mounts, as every new mount namespace does."""
+    return process_in(lab, "unshare", "-m", "--propagation", "private", "sleep", "1000")
+
+
+def shell_in_a_copy(lab):
+    """Stands in the volume's directory, in a copy of the host's mounts."""
+    where = lab.plugin.mounts / "tenant1.x" / "data"
+    return process_in(lab, "unshare", "-m", "--propagation", "private", "sh", "-c", f"cd {where}; exec sleep 1000")
+
+
+def shell_in_the_volume(lab):
+    """Stands in the volume's directory on the host."""
+    where = lab.plugin.mounts / "tenant1.x" / "data"
+    return process_in(lab, "sh", "-c", f"cd {where}; exec sleep 1000")
+
+
+def test_copies_of_the_hosts_mounts_keep_nothing(lab):
+    """Taking away the mount point takes the mount out of every other namespace that has just a copy of it: a
+    process with a namespace of its own, and a container that was given the host's whole tree."""
+    create(lab)
+    lab.engine.background("c1", "tenant1/x", "echo hello > /mnt/file")
+    device = lab.device("tenant1/x")
     lab.engine.docker("run", "-d", "--name", "monitor", "--network", "none", "-v", "/:/host:ro", "--stop-signal", "KILL",
                       lab.engine.IMAGE, "sleep", "1000")
-    try:
-        assert lab.device("tenant1/x") in lab.engine.exec("monitor", "mount")
-        yield
-    finally:
-        lab.engine.docker("rm", "-f", "monitor")
-
-
-@contextlib.contextmanager
-def shell_in_the_volume(lab):
-    """Somebody on the host who stands in the volume's directory."""
-    where = lab.plugin.mounts / "tenant1.x" / "data"
-    process = lab.host.spawn("sh", "-c", f"cd {where}; while :; do sleep 1000; done")
-    try:
-        wait_until(lambda: pathlib.Path(f"/proc/{process.pid}/cwd").readlink() == where, "the shell is there")
-        yield
-    finally:
-        process.kill()
-        process.wait()
+    assert f"{device} on /host/" in lab.engine.exec("monitor", "mount")
+    with copied_mounts(lab) as process:
+        assert shows(process.pid, device)
+        lab.engine.docker("stop", "c1")
+        lab.wait_released("tenant1/x")
+        assert not shows(process.pid, device)
+        assert f"{device} on /host/" not in lab.engine.exec("monitor", "mount")
+        assert lab.engine.sh("tenant1/x", "cat /mnt/file") == "hello"
 
 
 @pytest.mark.parametrize("pin, said", [
-    (copied_mounts, STILL_IN_USE),
-    (host_seen_by_a_container, STILL_IN_USE),
+    (shell_in_a_copy, STILL_IN_USE),
     (shell_in_the_volume, "is in use and stays mounted"),
 ])
 def test_a_volume_that_something_keeps_is_released_later(lab, pin, said):
@@ -154,7 +163,7 @@ def test_a_kept_volume_survives_a_restart_of_volplugin(lab):
     """The next volplugin goes on waiting for the process that keeps the volume."""
     create(lab)
     lab.engine.background("c1", "tenant1/x", WRITER)
-    with copied_mounts(lab):
+    with shell_in_a_copy(lab):
         lab.engine.docker("stop", "c1")
         lab.plugin.kill()
         lab.plugin.start()

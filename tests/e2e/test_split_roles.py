@@ -50,7 +50,6 @@ def test_containers_do_not_need_volmaster(lab, number):
     create(lab), create(lab, "tenant1/other")
     lab.engine.background("c1", "tenant1/x", WRITER)
     lab.engine.background("c2", "tenant1/x", "")
-    lab.engine.volumes()
     lab.master.stop(number)
 
     volumes, took = seconds(lab.engine.volumes)
@@ -60,7 +59,6 @@ def test_containers_do_not_need_volmaster(lab, number):
         assert status["size"] == "16MB" and took < 5
     assert "volmaster" in lab.engine.fails("run", "--rm", "--network", "none", "-v", "tenant1/other:/mnt",
                                            lab.engine.IMAGE, "true")
-    assert "volmaster" in lab.engine.fails("volume", "create", "-d", "volplugin", "tenant1/new")
     assert lab.mounted("tenant1/other") == [] and lab.device("tenant1/other") is None
 
     assert lab.engine.sh("tenant1/x", "echo shared > /mnt/file; cat /mnt/file") == "shared"
@@ -68,11 +66,10 @@ def test_containers_do_not_need_volmaster(lab, number):
     lab.engine.docker("stop", "c1", "c2")
     wait_until(lambda: not lab.mounted("tenant1/x") and not lab.device("tenant1/x"), "it is unmounted all the same")
 
-    lab.master.start()
+    lab.start_master()
     lab.wait_released("tenant1/x")
     assert_log_is_whole(lab)
     assert lab.engine.sh("tenant1/other", "echo works") == "works"
-    create(lab, "tenant1/new")
 
 
 def test_volmaster_restarts_under_running_containers(lab):
@@ -81,7 +78,7 @@ def test_volmaster_restarts_under_running_containers(lab):
     lab.engine.background("c1", "tenant1/x", WRITER)
     record = lab.record("tenant1/x")
     lab.master.stop(signal.SIGKILL)
-    lab.master.start()
+    lab.start_master()
     assert lab.record("tenant1/x") == record
     create(lab, "tenant1/new")
     wait_for_progress(lab, "c1")
@@ -94,22 +91,29 @@ def test_nothing_is_forgotten_when_everything_starts_without_volmaster(lab):
     """volplugin knows nothing yet and volmaster is away: an answer "does not exist" would make the engine drop
     the volume and its labels. So it is kept waiting, longer than it retries, and drops nothing."""
     create(lab, "tenant1/x", "--label", "colour=blue")
-    create(lab, "tenant1/held")
-    lab.engine.background("c1", "tenant1/held", WRITER)
     lab.engine.stop()
     lab.master.stop()
     lab.plugin.restart()
     _, took = seconds(lab.engine.start)
     assert took > 29  # held
-    lab.master.start()
+    lab.start_master()
     volume = lab.engine.inspect("volume", "inspect", "tenant1/x")
     assert volume["Labels"] == {"colour": "blue"} and volume["Status"]["size"] == "16MB"
-    lab.wait_released("tenant1/held")
-    lab.engine.docker("start", "c1")
-    wait_for_progress(lab, "c1")
-    lab.assert_in_use("tenant1/held", 1)
-    lab.engine.docker("stop", "c1")
-    lab.wait_released("tenant1/held")
+    assert lab.engine.sh("tenant1/x", "echo works") == "works"
+
+
+def test_volplugin_knows_all_volumes_from_its_start_on(lab):
+    """It asks volmaster for them once, so that an engine which first asks when volmaster is away is ready at once."""
+    create(lab), create(lab, "tenant1/unused")
+    lab.plugin.restart()
+    lab.wait_connected()
+    lab.master.stop()
+    _, took = seconds(lab.engine.restart)
+    assert took < 15
+    volumes, took = seconds(lab.engine.volumes)
+    assert volumes == ["tenant1/unused", "tenant1/x"] and took < 5
+    lab.start_master()
+    assert lab.engine.sh("tenant1/x", "echo works") == "works"
 
 
 def test_volplugin_restarts_while_volmaster_is_away(lab):
@@ -124,7 +128,7 @@ def test_volplugin_restarts_while_volmaster_is_away(lab):
     wait_for_progress(lab, "c1")
     lab.engine.docker("stop", "c1")
     wait_until(lambda: not lab.mounted("tenant1/x") and not lab.device("tenant1/x"), "it is unmounted all the same")
-    lab.master.start()
+    lab.start_master()
     lab.wait_released("tenant1/x")
     assert_log_is_whole(lab)
 

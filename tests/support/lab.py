@@ -22,11 +22,14 @@ class Lab:
         return Volplugin(self.dir / "vp", namespace_pid=self.host.pid, plugin_dir=self.host.plugin_dir)
 
     def start(self):
-        self.plugin.start()
+        self.start_plugin()
         self.plugin.upload(filesystems=MKFS)
         self.engine.start()
         self.engine.import_image()
         return self
+
+    def start_plugin(self):
+        self.plugin.start()
 
     # Facts about one volume.
 
@@ -92,11 +95,12 @@ class Lab:
         self.plugin.settle()
         assert self.plugin.mounted() == []
         assert self.plugin.loops() == []
+        if self.engine.volumes():  # so that the engine forgets them, too
+            self.engine.cli("volume", "rm", *self.engine.volumes())
         for volume in self.plugin.volumes():
             status, _, body = self.plugin.api("DELETE", f"/v1/volumes/{volume['tenant']}/{volume['name']}")
             assert status == 204, body
         assert self.plugin.images() == []
-        self.engine.volumes()  # so that the engine forgets them, too
 
     def clean(self):
         self.engine.clean()
@@ -120,6 +124,21 @@ class SplitLab(Lab):
         plugin.api_socket = self.master.socket
         plugin.node = self.host.name
         return plugin
+
+    def start_plugin(self):
+        self.plugin.start()
+        self.wait_connected()
+
+    def start_master(self):
+        self.master.start()
+        self.wait_connected()
+
+    def wait_connected(self):
+        """volmaster can give work to the agent, which has registered itself."""
+        def node():
+            status, _, body = self.plugin.api("GET", f"/v1/nodes/{self.host.name}")
+            return status == 200 and body["connected"]
+        wait_until(node, f"{self.host.name} is connected to volmaster")
 
     def healthy(self):
         return super().healthy() and self.master.daemon and self.master.daemon.running()
