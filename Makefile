@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front for tools/: `make help` lists what there is.
-.PHONY: help build check test demo bench clean install
+.PHONY: help build check test demo bench clean
 help:
 	@echo "make build   the programs, into build/bin"
 	@echo "make check   quick loop: format, tidy, layers, unit and contract tests"

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <expected>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
@@ -15,6 +16,8 @@ namespace volplugin {
 
 template <class T = void>
 class [[nodiscard]] Result : public std::expected<T, Error> {
+  static_assert(!std::is_same_v<T, Error>, "a Result of an Error would be read as a failure");
+
  public:
   using std::expected<T, Error>::expected;
   // NOLINTNEXTLINE(google-explicit-constructor): `return error;` is the point of the type

@@ -29,7 +29,8 @@ class Table {
     service::Page<T> page;
     auto at = after.empty() || after < prefix ? records_.lower_bound(prefix) : records_.upper_bound(after);
     for (; at != records_.end() && at->first.starts_with(prefix); ++at) {
-      if (page.items.size() == limit) {
+      if (page.items.size() >= limit) {
+        if (page.items.empty()) break;  // limit 0: nothing is wanted
         page.next = Codec<T>::name_of(page.items.back()->value);
         break;
       }

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recovery: what a crash of any process, or a node that was away, left half done.
+#include <set>
+
 #include "control/control_plane.h"
 
 namespace volplugin::control {
+namespace {
+
+constexpr Millis kNodeTimeout{20'000};  // the work of a node that hangs must not hold up the others'
+
+}  // namespace
 
 std::vector<std::string> ControlPlane::recover_step(const Op& op) {
   std::vector<std::string> left;
+  std::set<std::string> silent;  // nodes that did not answer in this step
   const auto volumes = parts_.catalog.volumes.list("", "", parts_.catalog.volumes.size());
   for (const auto& seen : volumes.items) {
     if (seen->value.phase == model::Phase::ready) continue;
@@ -15,8 +23,12 @@ std::vector<std::string> ControlPlane::recover_step(const Op& op) {
     if (!turn) continue;  // a call works on it right now
     const auto record = parts_.catalog.volumes.find(name);
     if (!record || record->value.phase == model::Phase::ready) continue;
+    const bool elsewhere = record->value.node && record->value.node != settings_.local_node;
+    if (elsewhere && silent.contains(record->value.node->str())) continue;
+    const Op its_op = elsewhere ? op.with_timeout(kNodeTimeout) : op;
     const bool removing = record->value.phase == model::Phase::removing;
-    const auto done = removing ? finish_removal(op, record) : undo_create(op, record);
+    const auto done = removing ? finish_removal(its_op, record) : undo_create(its_op, record);
+    if (!done && elsewhere && done.error().code == Code::deadline_exceeded) silent.insert(record->value.node->str());
     if (!done)
       left.push_back(fmt::format("volume '{}' stays {}: {}", name, to_string(record->value.phase),
                                  done.error().message));

@@ -10,6 +10,7 @@ namespace {
 constexpr Millis kRecoveryInterval{5'000};
 constexpr Millis kRecoveryTimeout{60'000};
 constexpr mode_t kPluginSocketMode = 0600;
+constexpr size_t kLoggedBody = 200;
 
 }  // namespace
 
@@ -27,6 +28,7 @@ Result<std::unique_ptr<AgentRole>> AgentRole::open(const Request& request, servi
   limits.allow_empty_host = true;
   AgentRole* self = role.get();
   role->server_ = std::make_unique<http::Server>(limits, [self](http::Request received, http::Reply reply) {
+    log(LogLevel::debug, fmt::format("docker {} {}", received.path, received.body.substr(0, kLoggedBody)));
     self->plugin_->handle(std::move(received), std::move(reply));
   });
   if (request.listening_fd)

@@ -10,8 +10,6 @@
 namespace volplugin::daemon {
 namespace {
 
-constexpr const char* kConfigFile = "/etc/volplugin/volplugin.toml";
-
 // "NAME=VALUE" into a map; CLI11 calls it for flags and for the configuration file alike.
 std::string split_into(std::map<std::string, std::string>& map, const std::string& text) {
   const auto cut = text.find('=');
@@ -39,9 +37,10 @@ void add_repeatable(CLI::App& app, const std::string& name, const std::string& h
       ->expected(1, 1000);
 }
 
-void add_common(CLI::App& app, CommonSettings& settings) {
+// Each daemon has a file of its own, as it refuses keys that are not its flags.
+void add_common(CLI::App& app, CommonSettings& settings, const std::string& program) {
   app.set_version_flag("--version", std::string("volplugin ") + kVersion);
-  app.set_config("--config", kConfigFile, "Configuration file with the same keys as the flags, without the dashes");
+  app.set_config("--config", "/etc/volplugin/" + program + ".toml", "Configuration file with the same keys as the flags, without the dashes");
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_option("--data-dir", settings.data_dir, "Where records, image files and mounts are kept")
       ->capture_default_str();
@@ -83,7 +82,7 @@ Parsed parse(CLI::App& app, std::span<const char* const> args) {
 Parsed parse_volmaster(std::span<const char* const> args, VolmasterSettings& settings) {
   CLI::App app{"volmaster: keeps policies, volumes and mounts, and coordinates the hosts.\n"
                "Example: volmaster --listen 127.0.0.1:9005 --store sqlite:/var/lib/volplugin/volplugin.db"};
-  add_common(app, settings.common);
+  add_common(app, settings.common, "volmaster");
   app.add_option("--listen", settings.listen,
                  "host:port or unix:///path to serve on; may be given several times (default: 0.0.0.0:9005)")
       ->take_all();
@@ -96,7 +95,7 @@ Parsed parse_volplugin(std::span<const char* const> args, VolpluginSettings& set
   CLI::App app{"volplugin: serves volumes to the Docker engine of this host.\n"
                "Example: volplugin --standalone        (one host, no other service)\n"
                "         volplugin --master 10.0.0.5:9005"};
-  add_common(app, settings.common);
+  add_common(app, settings.common, "volplugin");
   app.add_flag("--standalone", settings.standalone, "Run volmaster in this process, over a store in the data directory");
   app.add_option("--master", settings.master, "volmaster to use: host:port or unix:///path")
       ->envname("MASTER")

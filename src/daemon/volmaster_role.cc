@@ -77,6 +77,8 @@ Result<> VolmasterRole::open_control(const Request& request) {
 Result<> VolmasterRole::serve(const Request& request) {
   api_ = std::make_unique<rest::Api>(*control_, clock_, kVersion);
   server_ = std::make_unique<http::Server>(http::Limits{}, [this](http::Request received, http::Reply reply) {
+    log(LogLevel::debug, fmt::format("api {} {}?{} from {}", received.method, received.path, received.query,
+                                     received.peer.address));
     api_->handle(std::move(received), std::move(reply));
   });
   if (request.listening_fd) TRY(server_->adopt(*request.listening_fd));

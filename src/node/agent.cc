@@ -118,12 +118,21 @@ Result<std::vector<service::VolumeStatus>> Agent::cached_list(const Error& why) 
   return statuses;
 }
 
+// A task may be overtaken by its own undoing (another thread, a stopped process, a slow network): then the
+// record is gone, and an image made now would be nobody's. We hold the volume's turn, so it stays as it is.
+Result<> Agent::check_wanted(const Op& op, const model::Volume& volume) {
+  const auto record = TRY_CTX(parts_.volmaster.get_volume(op, volume.id), "checking that the volume is still wanted");
+  if (record->value.uid == volume.uid && record->value.phase == model::Phase::creating) return {};
+  return make_error(Code::cancelled, fmt::format("volume '{}' is not being created any more", volume.id.name()));
+}
+
 service::TaskResult Agent::run_task(const Op& op, const service::Task& task) {
   service::TaskResult result{task.id, std::nullopt, {}};
   const auto work = [&]() -> Result<> {
     const auto turn = TRY(queue_.enter(op, task.volume.id.name()));
     switch (task.kind) {
       case service::TaskKind::make:
+        TRY(check_wanted(op, task.volume));
         result.made = TRY(parts_.executor.make(op, task.volume));
         return {};
       case service::TaskKind::remove:

@@ -76,6 +76,7 @@ class Agent final : public service::VolumeService {
   Result<> finish_unmount(const Op& op, const JournalEntry& entry);
   void tell_volmaster(const Op& op, const JournalEntry& entry, const std::string& message);
 
+  Result<> check_wanted(const Op& op, const model::Volume& volume);
   Result<> register_node(const Op& op);
   Result<> take_over_records(const Op& op);
   Result<> take_over(const Op& op, const model::VolumeId& id);

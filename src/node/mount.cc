@@ -33,8 +33,14 @@ Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, 
                                        std::optional<pid_t> engine) {
   const auto volume = TRY(parts_.volmaster.get_volume(op, id));
   JournalEntry entry{volume->value, {{use, 1, journal_->engine(), parts_.clock.wall()}}};
-  TRY(parts_.volmaster.acquire_mount(op, {id, settings_.node, parts_.executor.mount_point(id),
-                                          {use, entry.uses.front().since}}));
+  const auto acquired = parts_.volmaster.acquire_mount(
+      op, {id, settings_.node, parts_.executor.mount_point(id), {use, entry.uses.front().since}});
+  if (!acquired) {
+    // Perhaps it was granted and only the answer is lost: an entry without uses has it given back.
+    entry.uses.clear();
+    if (acquired.error().effect == Effect::unknown) TRY(journal_->put(entry));
+    return acquired.error();
+  }
   const auto mounted = mount_and_record(op, entry, engine);
   if (mounted) return parts_.executor.data_path(id);
   entry.uses.clear();

@@ -45,7 +45,9 @@ Result<> Agent::take_over_records(const Op& op) {
 
 Result<> Agent::take_over(const Op& op, const model::VolumeId& id) {
   const auto turn = queue_.try_enter(id.name());
-  if (!turn || journal_->find(id)) return {};
+  // A call that does not mount would leave the record behind: look again with the next step.
+  if (!turn) return make_error(Code::busy, fmt::format("volume '{}' is being worked on", id.name()));
+  if (journal_->find(id)) return {};
   const auto volume = parts_.volmaster.get_volume(op, id);
   if (!volume && volume.error().code == Code::not_found) return parts_.volmaster.release_mount(op, id, settings_.node);
   if (!volume) return volume.error();

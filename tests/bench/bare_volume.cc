@@ -115,18 +115,24 @@ void BareVolumes::make_image(const std::string& name) {
 BareVolumes::Loop BareVolumes::attach(const std::string& name) {
   const int image = open_or_end(image_of(name), O_RDWR);
   const int control = open_or_end("/dev/loop-control", O_RDWR);
-  const int number = ::ioctl(control, LOOP_CTL_GET_FREE);
-  require(number >= 0, "asking for a loop device");
-  Loop loop{-1, fmt::format("/dev/loop{}", number)};
-  loop.fd = open_or_end(loop.device, O_RDWR);
   loop_config config{};
   config.fd = unsigned(image);
   config.block_size = kSectorSize;
   config.info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO;
-  require(::ioctl(loop.fd, LOOP_CONFIGURE, &config) == 0, "configuring " + loop.device);
-  ::close(control);
-  ::close(image);
-  return loop;
+  for (;;) {
+    const int number = ::ioctl(control, LOOP_CTL_GET_FREE);
+    require(number >= 0, "asking for a loop device");
+    const Loop loop{open_or_end(fmt::format("/dev/loop{}", number), O_RDWR),
+                    fmt::format("/dev/loop{}", number)};
+    const bool configured = ::ioctl(loop.fd, LOOP_CONFIGURE, &config) == 0;
+    require(configured || errno == EBUSY, "configuring " + loop.device);
+    if (configured) {
+      ::close(control);
+      ::close(image);
+      return loop;
+    }
+    ::close(loop.fd);  // another program was faster
+  }
 }
 
 void BareVolumes::create(const std::string& name) {

@@ -74,7 +74,9 @@ Result<> start(Roles& roles, const daemon::VolpluginSettings& settings) {
   roles.agent = TRY(daemon::AgentRole::open(
       request, volmaster, settings.standalone ? roles.volmaster->executor() : *roles.executor,
       settings.standalone ? roles.volmaster->filesystems() : roles.filesystems, system_clock()));
-  const std::string status = fmt::format("node {}: serving Docker on {}{}", node.str(), settings.plugin_socket,
+  const std::string status = fmt::format("node {}: serving Docker on {}{}", node.str(),
+                                         request.listening_fd ? "the socket of the service manager"
+                                                              : settings.plugin_socket,
                                          settings.standalone ? "" : ", volmaster " + settings.master);
   daemon::log(daemon::LogLevel::info, status);
   os::notify_ready(status);
