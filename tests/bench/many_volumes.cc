@@ -58,7 +58,7 @@ void print_start_and_memory(const Settings& settings, const std::string& directo
   const Daemon daemon(settings.program, directory);
   std::this_thread::sleep_for(kSettle);
   const Memory idle = daemon.memory();
-  fmt::print("| {:<14} | {:>10.1f} | {:>13} | {:>12.1f} | {:>20.1f} |\n", what, starts.median(),
+  fmt::print("| {:<14} | {:>12.1f} | {:>13} | {:>13.1f} | {:>14.1f} |\n", what, starts.median(),
              starts.quartiles(), idle.resident_mib, idle.anonymous_mib);
 }
 
@@ -67,7 +67,7 @@ void print_list(const char* what, List list) {
   Samples times;
   size_t bytes = 0;
   for (int i = 0; i < kLists; ++i) times.add(time_of([&] { bytes = list(); }));
-  fmt::print("| {:<34} | {:>10.1f} | {:>13} | {:>9.2f} |\n", what, times.median(), times.quartiles(),
+  fmt::print("| {:<33} | {:>10.2f} | {:>13} | {:>10.3f} |\n", what, times.median(), times.quartiles(),
              double(bytes) / 1e6);
 }
 
@@ -75,8 +75,9 @@ void print_lists(const Settings& settings, const std::string& directory) {
   const Daemon daemon(settings.program, directory);
   UnixHttp api = *UnixHttp::connect(daemon.api_socket());
   UnixHttp plugin = *UnixHttp::connect(daemon.plugin_socket());
-  fmt::print("| listing {} volumes             | median, ms |     quartiles |  MB of JSON |\n", kVolumes);
-  fmt::print("|------------------------------------|-----------:|--------------:|----------:|\n");
+  fmt::print("| {:<33} | median, ms |     quartiles | MB of JSON |\n",
+             fmt::format("listing {} volumes", kVolumes));
+  fmt::print("|-----------------------------------|-----------:|--------------:|-----------:|\n");
   print_list("GET /v1/volumes?limit=10000", [&] { return list_pages(api, 10'000); });
   print_list("GET /v1/volumes, 10 pages of 1000", [&] { return list_pages(api, 1000); });
   print_list("GET /v1/volumes, 100 pages of 100", [&] { return list_pages(api, 100); });
@@ -97,8 +98,8 @@ void run(const Settings& settings) {
   fill_store(Daemon::store_in(full), kVolumes);
   fmt::print("median of {} starts; goals: {:.0f} ms to start, {:.0f} MiB resident when idle; {}\n\n", kStarts,
              kStartGoal, kIdleGoal, machine());
-  fmt::print("| records        | start-up, ms | quartiles   | resident, MiB | of that anonymous, MiB |\n");
-  fmt::print("|----------------|-----------:|--------------:|-------------:|---------------------:|\n");
+  fmt::print("| records        | start-up, ms |     quartiles | resident, MiB | anonymous, MiB |\n");
+  fmt::print("|----------------|-------------:|--------------:|--------------:|---------------:|\n");
   print_start_and_memory(settings, empty, "none");
   print_start_and_memory(settings, full, "10000 volumes");
   fmt::print("\n");

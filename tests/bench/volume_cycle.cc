@@ -85,7 +85,10 @@ void run(const Settings& settings) {
     run_plugin();
     if (round % 2 != 0) run_bare();
   }
-  if (bare && plugin) print_table(bare_side, plugin_side);
+  if (bare && plugin) {
+    print_table(bare_side, plugin_side);
+    fmt::print("\nvolplugin's memory after that: {:.1f} MiB resident\n", daemon->memory().resident_mib);
+  }
 }
 
 }  // namespace

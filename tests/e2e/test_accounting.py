@@ -217,3 +217,18 @@ def test_an_unmount_that_volplugin_missed(lab):
     for name in ("used", "idle"):
         numbers = lab.engine.sh(f"tenant1/{name}", "cat /mnt/log").split()
         assert numbers and numbers[0] == "1"
+
+
+def test_live_restore_while_volplugin_is_away(live):
+    """An engine that starts without volplugin never tells it of the end of the containers it found running."""
+    lab = live
+    create(lab)
+    lab.engine.background("c1", "tenant1/x", WRITER)
+    lab.plugin.kill()
+    lab.engine.restart()
+    wait_for_progress(lab, "c1")
+    lab.plugin.start()
+    lab.assert_in_use("tenant1/x", 1)
+    lab.engine.docker("stop", "c1")
+    lab.wait_released("tenant1/x", patience=60)
+    assert_log_is_whole(lab)

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
-#include <set>
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -42,10 +41,20 @@ std::string PoolPlaces::directory_of(const std::string& pool) const {
   return config_.pools_dir + "/" + pool;
 }
 
-Result<> PoolPlaces::ensure_pool(const std::string& pool) const {
-  if (!TRY(pool_exists(pool))) TRY(os::ensure_directory(directory_of(pool), 0700));
-  // Always: whoever made the directory may have died before its name was durable.
-  return os::fsync_directory(config_.pools_dir);
+Result<> PoolPlaces::ensure_pool(const std::string& pool) {
+  const bool exists = TRY(pool_exists(pool));
+  if (exists && known_durable(pool)) return {};
+  if (!exists) TRY(os::ensure_directory(directory_of(pool), 0700));
+  // Also when it exists: whoever made the directory may have died before its name was durable.
+  TRY(os::fsync_directory(config_.pools_dir));
+  const std::lock_guard guard(mutex_);
+  durable_.insert(pool);
+  return {};
+}
+
+bool PoolPlaces::known_durable(const std::string& pool) {
+  const std::lock_guard guard(mutex_);
+  return durable_.contains(pool);
 }
 
 Result<bool> PoolPlaces::pool_exists(const std::string& pool) const {

@@ -14,6 +14,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ class PoolPlaces {
 
   // Makes a pool below pools_dir when it is missing; a configured place has to exist (it may be a disk
   // that is not mounted). Idempotent. Errors: not_found, conflict.
-  Result<> ensure_pool(const std::string& pool) const;
+  Result<> ensure_pool(const std::string& pool);
 
   // false: a pool below pools_dir that nobody used yet. Errors: not_found for a configured place.
   Result<bool> pool_exists(const std::string& pool) const;
@@ -65,12 +66,14 @@ class PoolPlaces {
  private:
   Result<PoolInfo> inspect_locked(const std::string& pool, dev_t device) const;
   std::vector<std::string> pools_on(dev_t device) const;
+  bool known_durable(const std::string& pool);
   bool overcommits(const std::string& pool) const;
   void give_back(dev_t device, Bytes size);
 
   const LoopConfig config_;
   std::mutex mutex_;
   std::map<dev_t, Bytes> reserved_;  // per file system
+  std::set<std::string> durable_;    // pools whose directory this process has synced
 };
 
 }  // namespace volplugin::backend
