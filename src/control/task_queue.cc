@@ -38,13 +38,17 @@ class TaskQueue::NodeWork final : public service::StorageWork {
   model::NodeName name_;
 };
 
-TaskQueue::TaskQueue(const Clock& clock) : clock_(clock) {}
+TaskQueue::TaskQueue(const Clock& clock) : clock_(clock), started_(clock.now()) {}
 TaskQueue::~TaskQueue() = default;
 
 TaskQueue::Node& TaskQueue::node_locked(const std::string& name) {
   auto& slot = nodes_[name];
   if (!slot) slot = std::make_unique<Node>();
   return *slot;
+}
+
+bool TaskQueue::present(const Node& node, const Clock& clock) {
+  return node.poll || (node.last_seen && clock.now() - *node.last_seen < kPresence);
 }
 
 std::unique_ptr<service::StorageWork> TaskQueue::node(const model::NodeName& name) {
@@ -65,8 +69,9 @@ Result<service::Made> TaskQueue::run(const Op& op, const model::NodeName& name, 
   TRY(op.check("handing work to a node"));
   std::unique_lock lock(mutex_);
   Node& node = node_locked(name.str());
-  const bool seen = node.poll || (node.last_seen && clock_.now() - *node.last_seen < kPresence);
-  if (!seen)
+  if (!present(node, clock_) && clock_.now() - started_ < kArrival)
+    changed_.wait_for(lock, op.stop(), std::min(kArrival, op.remaining()), [&] { return present(node, clock_); });
+  if (!present(node, clock_))
     return make_error(Code::unavailable, fmt::format("node '{}' is not connected: start volplugin there, or "
                                                      "look at its log",
                                                      name.str()));
@@ -84,7 +89,7 @@ Result<service::Made> TaskQueue::run(const Op& op, const model::NodeName& name, 
     poll(std::optional<service::Task>(std::move(task)));
     lock.lock();
   }
-  finished_.wait_for(lock, op.stop(), op.remaining(), [&] { return mine.result.has_value(); });
+  changed_.wait_for(lock, op.stop(), op.remaining(), [&] { return mine.result.has_value(); });
   const auto result = mine.result;
   const bool handed_out = mine.handed_out;
   std::erase(node.queued, id);
@@ -104,6 +109,7 @@ void TaskQueue::next(const model::NodeName& name, Millis wait, Callback callback
   std::unique_lock lock(mutex_);
   Node& node = node_locked(name.str());
   node.last_seen = clock_.now();
+  changed_.notify_all();
   const Callback replaced = std::exchange(node.poll, nullptr);
   std::optional<service::Task> task;
   if (!node.queued.empty()) {
@@ -125,7 +131,7 @@ Result<> TaskQueue::finish(const model::NodeName& name, const service::TaskResul
   if (found == node.pending.end())
     return make_error(Code::not_found, fmt::format("nobody waits for task '{}' any more", result.id));
   found->second.result = result;
-  finished_.notify_all();
+  changed_.notify_all();
   return {};
 }
 
@@ -156,15 +162,14 @@ bool TaskQueue::connected(const model::NodeName& name) const {
   const std::lock_guard lock(mutex_);
   const auto found = nodes_.find(name.str());
   if (found == nodes_.end()) return false;
-  const Node& node = *found->second;
-  return node.poll || (node.last_seen && clock_.now() - *node.last_seen < kPresence);
+  return present(*found->second, clock_);
 }
 
 std::vector<std::string> TaskQueue::connected_nodes() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> names;
   for (const auto& [name, node] : nodes_)
-    if (node->poll || (node->last_seen && clock_.now() - *node->last_seen < kPresence)) names.push_back(name);
+    if (present(*node, clock_)) names.push_back(name);
   return names;
 }
 

@@ -24,6 +24,8 @@ class TaskQueue {
   static constexpr size_t kMaxPerNode = 1024;
   // A node that has not polled for this long is not connected.
   static constexpr Millis kPresence{40'000};
+  // After a start of volmaster its nodes need a moment to find it again.
+  static constexpr Millis kArrival{3'000};
 
   explicit TaskQueue(const Clock& clock);
   ~TaskQueue();
@@ -52,9 +54,12 @@ class TaskQueue {
   Node& node_locked(const std::string& name);
   static service::Task hand_out(Node& node, const Clock& clock);
 
+  static bool present(const Node& node, const Clock& clock);
+
   const Clock& clock_;
+  const SteadyTime started_;
   mutable std::mutex mutex_;
-  std::condition_variable_any finished_;
+  std::condition_variable_any changed_;  // a task is finished, a node came
   std::map<std::string, std::unique_ptr<Node>> nodes_;
 };
 

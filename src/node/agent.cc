@@ -8,6 +8,9 @@
 namespace volplugin::node {
 namespace {
 
+// How long a volmaster that hangs is waited for when there is a cached answer; Docker waits 60 s for one.
+constexpr Millis kCachedPatience{5'000};
+
 // Volumes that Docker should see: one that is half made or half gone does not exist for it.
 bool visible(const model::Volume& volume) { return volume.phase == model::Phase::ready; }
 
@@ -74,7 +77,11 @@ service::VolumeStatus Agent::status_of(const model::Volume& volume) const {
 
 Result<service::VolumeStatus> Agent::get(const Op& op, const std::string& name) {
   const auto id = TRY(model::parse_volume_id(name));
-  auto volume = parts_.volmaster.get_volume(op, id);
+  const auto known = [&] {
+    const std::lock_guard lock(cache_mutex_);
+    return cache_.contains(id.name()) || journal_->find(id).has_value();
+  }();
+  auto volume = parts_.volmaster.get_volume(known ? op.with_timeout(kCachedPatience) : op, id);
   const std::lock_guard lock(cache_mutex_);
   if (volume) {
     if (!visible((*volume)->value))
@@ -94,8 +101,12 @@ Result<std::vector<service::VolumeStatus>> Agent::list(const Op& op) {
   std::map<std::string, model::Record<model::Volume>> seen;
   service::ListQuery query;
   query.limit = service::ListQuery::kMaxLimit;
+  const bool known = [&] {
+    const std::lock_guard lock(cache_mutex_);
+    return cache_complete_;
+  }();
   do {
-    const auto page = parts_.volmaster.list_volumes(op, query);
+    const auto page = parts_.volmaster.list_volumes(known ? op.with_timeout(kCachedPatience) : op, query);
     if (!page) return cached_list(page.error());
     for (const auto& volume : page->items)
       if (visible(volume->value)) seen.emplace(volume->value.id.name(), volume);

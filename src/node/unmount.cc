@@ -8,6 +8,8 @@ namespace volplugin::node {
 namespace {
 
 constexpr Millis kTellTimeout{2'000};  // telling volmaster is a courtesy; Docker is waiting
+// Releasing is repeated until it succeeds, so a volmaster that hangs need not hold up `docker stop`.
+constexpr Millis kReleaseTimeout{5'000};
 
 }  // namespace
 
@@ -46,7 +48,7 @@ Result<> Agent::finish_unmount(const Op& op, const JournalEntry& entry) {
     tell_volmaster(op, entry, unmounted.error().message);
     return unmounted.error();
   }
-  const auto released = parts_.volmaster.release_mount(op, id, settings_.node);
+  const auto released = parts_.volmaster.release_mount(op.with_timeout(kReleaseTimeout), id, settings_.node);
   // A record that another node holds is not ours to release: somebody forced it.
   if (!released && released.error().code != Code::conflict) return released.error();
   TRY(faults::hit(Fault::unmount_released));

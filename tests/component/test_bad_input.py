@@ -503,8 +503,8 @@ def test_image_that_was_replaced_is_never_touched(volplugin):
 
 
 @pytest.mark.parametrize("when", ["recovery first", "create first"])
-def test_only_blank_devices_are_formatted(directory, when):
-    """An image that an interrupted create left with content is replaced by a fresh one, not formatted."""
+def test_the_image_of_an_interrupted_create_is_replaced(directory, when):
+    """It has content already: the next create begins with a fresh one, which the command finds blank."""
     plugin = Volplugin(directory / "vp")
     check_blank = "cmp -n 65536 % /dev/zero && mkfs.ext4 -q %"
     try:

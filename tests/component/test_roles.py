@@ -8,7 +8,9 @@ import re
 import select
 import signal
 import socket
+import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.daemons import BIN, Agent, Daemon, Volmaster, request, wait_until
@@ -243,6 +245,30 @@ def test_a_task_that_comes_too_late_makes_nothing(cluster):
     wait_until(lambda: cluster.create("w")[0] in (200, 201), "the agent works again")
     agent.settle()
     assert agent.images() == ["tenant1.w"]
+
+
+def test_an_image_with_content_is_never_formatted(cluster):
+    """Even if it carries the volume's own mark, as one that an interrupted attempt left: the volume gets a
+    fresh image instead, and the command sees nothing but blank devices."""
+    agent = cluster.start("n1").agents["n1"]
+    cluster.upload("cmp -n 65536 % /dev/zero && mkfs.ext4 -q %")
+    image = agent.data / "pools" / "default" / "tenant1.v"
+    image.parent.mkdir(parents=True)
+    agent.daemon.process.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            answer = pool.submit(cluster.create)
+            record = wait_until(lambda: cluster.master.api("GET", "/v1/volumes")[2]["items"], "a record")[0]
+            assert record["phase"] == "creating"
+            subprocess.run(["mkfs.ext4", "-q", image, "16M"], check=True)
+            os.setxattr(image, "trusted.volplugin.uid", record["uid"].encode())
+            left = os.open(image, os.O_RDONLY)  # open, so that its inode number is not used again
+        finally:
+            agent.daemon.process.send_signal(signal.SIGCONT)
+        assert answer.result()[0] == 201, answer.result()
+    assert image.stat().st_ino != os.fstat(left).st_ino
+    os.close(left)
+    agent.settle()
 
 
 def test_an_agent_that_hangs_stops_no_other(cluster):

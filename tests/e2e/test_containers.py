@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a container sees of its volume: the device, the file system, the data, and what the image brought."""
 import shutil
+import tarfile
 
 import pytest
 
@@ -97,7 +98,6 @@ def test_a_read_only_mount_cannot_be_written(lab, how):
 
 def add_content(add):
     """An image with files of several owners and modes where the volume will be."""
-    import tarfile
     add("mnt/hello", data=b"from the image\n", mode=0o640, owner=1000)
     add("mnt/sub", kind=tarfile.DIRTYPE, mode=0o711, owner=1001)
     add("mnt/sub/run", data=b"#!/bin/sh\n", mode=0o4755, owner=1001)
@@ -175,7 +175,7 @@ def test_volumes_do_not_mix(lab):
 
 def test_data_with_checksum_survives_many_remounts(lab):
     create(lab, "tenant1/x")
-    lab.engine.sh("tenant1/x", "dd if=/dev/urandom of=/mnt/blob bs=1024k count=4 2>/dev/null; md5sum /mnt/blob > /mnt/sum")
+    lab.engine.sh("tenant1/x", "dd if=/dev/urandom of=/mnt/blob bs=1024k count=4 2>&1; md5sum /mnt/blob > /mnt/sum")
     for _ in range(3):
         assert lab.engine.sh("tenant1/x", "md5sum -c /mnt/sum") == "/mnt/blob: OK"
         lab.wait_released("tenant1/x")

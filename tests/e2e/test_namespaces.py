@@ -115,8 +115,8 @@ def test_copies_of_the_hosts_mounts_keep_nothing(lab):
     create(lab)
     lab.engine.background("c1", "tenant1/x", "echo hello > /mnt/file")
     device = lab.device("tenant1/x")
-    lab.engine.docker("run", "-d", "--name", "monitor", "--network", "none", "-v", "/:/host:ro", "--stop-signal", "KILL",
-                      lab.engine.IMAGE, "sleep", "1000")
+    lab.engine.docker("run", "-d", "--name", "monitor", "--network", "none", "-v", "/:/host:ro",
+                      "--stop-signal", "KILL", lab.engine.IMAGE, "sleep", "1000")
     assert f"{device} on /host/" in lab.engine.exec("monitor", "mount")
     with copied_mounts(lab) as process:
         assert shows(process.pid, device)

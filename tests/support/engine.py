@@ -131,10 +131,10 @@ class Engine:
     # The docker command.
 
     def cli(self, *args, check=True, stdin=None, timeout=240, program=None):
-        env = {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": str(self.dir / "cli"), "PATH": os.environ["PATH"],
-               "HOME": str(self.dir)}
-        result = subprocess.run([program or docker_clis()[0], *map(str, args)], input=stdin, capture_output=True, env=env,
-                                timeout=timeout)
+        env = {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": str(self.dir / "cli"),
+               "PATH": os.environ["PATH"], "HOME": str(self.dir)}
+        result = subprocess.run([program or docker_clis()[0], *map(str, args)], input=stdin, capture_output=True,
+                                env=env, timeout=timeout)
         result.stdout, result.stderr = result.stdout.decode(), result.stderr.decode()
         if check:
             assert result.returncode == 0, (args, result.stdout, result.stderr)
@@ -158,13 +158,14 @@ class Engine:
 
     def sh(self, volume, script, *flags, image=IMAGE, at="/mnt"):
         """Runs a shell script in a fresh container that has the volume: what it prints."""
-        return self.docker("run", "--rm", "--network", "none", *flags, "-v", f"{volume}:{at}", image, "sh", "-c", script)
+        return self.docker("run", "--rm", "--network", "none", *flags, "-v", f"{volume}:{at}", image,
+                           "sh", "-c", script)
 
     def background(self, name, volume, script, *flags, image=IMAGE):
         """Starts a container that runs the script, ends at once when told to, and has the volume on /mnt."""
         whole = f"trap 'exit 0' TERM; {script}\nwhile :; do sleep 1000 & wait $!; done"
-        return self.docker("run", "-d", "--name", name, "--network", "none", *flags, "-v", f"{volume}:/mnt", image, "sh",
-                           "-c", whole)
+        return self.docker("run", "-d", "--name", name, "--network", "none", *flags, "-v", f"{volume}:/mnt", image,
+                           "sh", "-c", whole)
 
     def exec(self, container, script):
         return self.docker("exec", container, "sh", "-c", script)
