@@ -27,11 +27,11 @@ Result<std::string> HostFilesystems::make(const Op& op, const std::string& devic
     return make_error(Code::invalid_argument, fmt::format("'{}' failed: {}", command, outcome.describe()));
   // mkfs programs sync, a policy's own command may not.
   TRY(os::flush(device));
-  const os::Probe probe = TRY_CTX(os::probe(device), "looking at what '{}' made", command);
-  if (probe.usage != "filesystem")
+  std::string type = TRY_CTX(os::new_filesystem_type(device), "looking at what '{}' made", command);
+  if (type.empty())
     return make_error(Code::invalid_argument,
                       fmt::format("'{}' succeeded, but made no file system on {} that is known", command, device));
-  return probe.type;
+  return type;
 }
 
 Result<> HostFilesystems::mount(const Op& op, const std::string& device, const std::string& mount_point,

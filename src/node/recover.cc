@@ -34,13 +34,18 @@ Result<> Agent::register_node(const Op& op) {
 // Mount records that say this node, but that the journal does not know: a crash or a reboot came between.
 Result<> Agent::take_over_records(const Op& op) {
   service::ListQuery query;
+  Result<> outcome;
   do {
     const auto page = TRY(parts_.volmaster.list_mounts(op, query));
-    for (const auto& mount : page.items)
-      if (mount->value.node == settings_.node) TRY(take_over(op, mount->value.volume));
+    for (const auto& mount : page.items) {
+      if (mount->value.node != settings_.node) continue;
+      const auto taken = take_over(op, mount->value.volume);
+      if (!taken && taken.error().code != Code::busy) return taken;
+      if (!taken) outcome = taken;
+    }
     query.after = page.next;
   } while (!query.after.empty());
-  return {};
+  return outcome;
 }
 
 Result<> Agent::take_over(const Op& op, const model::VolumeId& id) {

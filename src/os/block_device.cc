@@ -54,16 +54,20 @@ Result<bool> head_is_zero(const FileDescriptor& file, const std::string& device,
   return std::ranges::all_of(head, [](char byte) { return byte == 0; });
 }
 
+constexpr int kSuperblockFields =
+    BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_UUID | BLKID_SUBLKS_BADCSUM;
+
+Error cannot_probe(const std::string& device) {
+  return make_error(Code::unavailable, fmt::format("'{}' cannot be probed", device));
+}
+
 Result<Prober> prepare_prober(const FileDescriptor& file, const std::string& device) {
   Prober prober(blkid_new_probe(), &blkid_free_probe);
   if (!prober) return make_error(Code::resource_exhausted, "no memory for probing");
-  const bool ready =
-      blkid_probe_set_device(prober.get(), file.get(), 0, 0) == 0 &&
-      blkid_probe_enable_superblocks(prober.get(), 1) == 0 &&
-      blkid_probe_set_superblocks_flags(prober.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE |
-                                                          BLKID_SUBLKS_UUID | BLKID_SUBLKS_BADCSUM) == 0 &&
-      blkid_probe_enable_partitions(prober.get(), 1) == 0;
-  if (!ready) return make_error(Code::unavailable, fmt::format("'{}' cannot be probed", device));
+  const bool ready = blkid_probe_set_device(prober.get(), file.get(), 0, 0) == 0 &&
+                     blkid_probe_enable_superblocks(prober.get(), 1) == 0 &&
+                     blkid_probe_set_superblocks_flags(prober.get(), kSuperblockFields) == 0;
+  if (!ready) return cannot_probe(device);
   return prober;
 }
 
@@ -83,7 +87,8 @@ Result<bool> in_use(const std::string& device) {
 Result<Probe> probe(const std::string& device) {
   const FileDescriptor file = TRY(open_file(device, O_RDONLY));
   const Bytes size = TRY(size_of(file, device));
-  Prober prober = TRY(prepare_prober(file, device));
+  const Prober prober = TRY(prepare_prober(file, device));
+  if (blkid_probe_enable_partitions(prober.get(), 1) != 0) return cannot_probe(device);
   Probe found;
   switch (blkid_do_safeprobe(prober.get())) {
     case 0:
@@ -108,6 +113,16 @@ Result<Probe> probe(const std::string& device) {
     default:
       return make_error(Code::unavailable, fmt::format("'{}' cannot be probed: reading it fails", device));
   }
+}
+
+Result<std::string> new_filesystem_type(const std::string& device) {
+  const FileDescriptor file = TRY(open_file(device, O_RDONLY));
+  const Prober prober = TRY(prepare_prober(file, device));
+  const bool ready =
+      blkid_probe_filter_superblocks_usage(prober.get(), BLKID_FLTR_ONLYIN, BLKID_USAGE_FILESYSTEM) == 0;
+  const int outcome = ready ? blkid_do_probe(prober.get()) : -1;
+  if (outcome < 0) return cannot_probe(device);
+  return outcome == 0 ? value_of(prober, "TYPE") : "";
 }
 
 Result<> flush(const std::string& device) {

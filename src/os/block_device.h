@@ -31,6 +31,10 @@ struct Probe {
 // Errors: corrupt when several signatures contradict each other; never call that blank.
 Result<Probe> probe(const std::string& device);
 
+// The type of the file system ("ext4") just made on a device that was blank before; empty: none that is
+// known. Takes the first signature it finds and is much cheaper than probe(), which has to look for all.
+Result<std::string> new_filesystem_type(const std::string& device);
+
 // Everything written to the device is durable on return. Blocks as long as the storage does.
 Result<> flush(const std::string& device);
 

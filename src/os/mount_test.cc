@@ -236,6 +236,7 @@ TEST_F(MountTest, ProbeTellsBlankFromEverythingElse) {
   EXPECT_EQ(*device_size(device), Bytes::mib(16));
   EXPECT_TRUE(probe(device)->blank);
   EXPECT_TRUE(probe(image())->blank);
+  EXPECT_EQ(*new_filesystem_type(device), "");
   {
     const FileDescriptor file = *open_file(image(), O_RDWR);
     ASSERT_EQ(::pwrite(file.get(), "data", 4, 100'000), 4);
@@ -250,6 +251,7 @@ TEST_F(MountTest, ProbeTellsBlankFromEverythingElse) {
   EXPECT_EQ(ext4.usage, "filesystem");
   EXPECT_EQ(ext4.uuid.size(), 36u);
   EXPECT_FALSE(ext4.blank);
+  EXPECT_EQ(*new_filesystem_type(device), "ext4");
 }
 
 TEST_F(MountTest, ProbeSeesPartitionTables) {
@@ -262,6 +264,7 @@ TEST_F(MountTest, ProbeSeesPartitionTables) {
   EXPECT_EQ(table.type, "dos");
   EXPECT_EQ(table.usage, "partitions");
   EXPECT_FALSE(table.blank);
+  EXPECT_EQ(*new_filesystem_type(image()), "");
 }
 
 TEST_F(MountTest, ProbeRefusesTwoFileSystemsAtOnce) {
@@ -273,6 +276,7 @@ TEST_F(MountTest, ProbeRefusesTwoFileSystemsAtOnce) {
   const auto made = run(make_op(), {.argv = {"mkfs.xfs", "-q", "-f", "-s", "size=4096", image()}});
   if (!made || !made->succeeded()) GTEST_SKIP() << "NOT RUN: needs mkfs.xfs";
   EXPECT_EQ(probe(image())->type, "xfs");
+  EXPECT_EQ(*new_filesystem_type(image()), "xfs");
   ASSERT_EQ(::pwrite(file.get(), superblock, 1024, 1024), 1024);
   const auto both = probe(image());
   ASSERT_FALSE(both);
@@ -283,6 +287,7 @@ TEST_F(MountTest, QuestionsAboutNothingAreErrors) {
   EXPECT_EQ(device_size(*dir_ / "none").error().code, Code::not_found);
   EXPECT_EQ(in_use(*dir_ / "none").error().code, Code::not_found);
   EXPECT_EQ(probe(*dir_ / "none").error().code, Code::not_found);
+  EXPECT_EQ(new_filesystem_type(*dir_ / "none").error().code, Code::not_found);
   EXPECT_EQ(device_number(dir_->path()).error().code, Code::invalid_argument);
   EXPECT_EQ(device_number(to_dev_t({259, 1'000'000})), (DeviceNumber{259, 1'000'000}));
   EXPECT_EQ(read_mount_table("/nonexistent").error().code, Code::unavailable);

@@ -38,7 +38,7 @@ def test_whole_life(volplugin):
         volcli(volplugin, "volume", "create", "tenant2/v", "--opt", "size=8MB", code=DONE)
     volume = json.loads(volcli(volplugin, "volume", "get", "tenant2/v", code=DONE))
     assert volume["size-bytes"] == 8 << 20 and volume["phase"] == "ready"
-    assert volcli(volplugin, "volume", "list", "tenant2", "-o", "name", code=DONE) == "tenant2/v\n"
+    assert volcli(volplugin, "volume", "list", "tenant2", "-o", "name", code=DONE) == "v\n"
     assert volcli(volplugin, "volume", "list-all", "-o", "name", code=DONE) == "tenant2/v\n"
     docker(volplugin, "Mount", Name="tenant2/v", ID="a")
     assert volcli(volplugin, "mount", "list", "-o", "name", code=DONE) == "tenant2/v\n"

@@ -162,6 +162,7 @@ def recover(plugin, clients_volumes):
             if volume.use is not False:
                 assert call(plugin, "Unmount", Name=volume.name, ID=f"client{number}") == {"Err": ""}
                 volume.use = False
+    wait_until(lambda: plugin.mounted() == plugin.mount_records() == [], "nothing is mounted for nobody")
     plugin.settle()
     names = {f"{v['tenant']}/{v['name']}" for v in plugin.volumes()}
     for volume in itertools.chain(*clients_volumes):
