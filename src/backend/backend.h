@@ -13,25 +13,25 @@
 // the caller (a queue per volume), calls for different images run in parallel.
 #pragma once
 
+#include "base/bytes.h"
+#include "base/op.h"
+#include "base/result.h"
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/bytes.h"
-#include "base/op.h"
-#include "base/result.h"
 
 namespace volplugin::backend {
 
 enum class Scope { host_local, cluster };
 
 struct Traits {
-  std::string name;              // "loop", "lvm", "ceph", "sim": the word in policies
+  std::string name;  // "loop", "lvm", "ceph", "sim": the word in policies
   Scope scope = Scope::host_local;
-  Bytes min_size;                // smallest image
-  Bytes granularity;             // sizes are rounded up to a multiple of this
-  bool snapshots = false;        // must agree with the optional interfaces below
+  Bytes min_size;          // smallest image
+  Bytes granularity;       // sizes are rounded up to a multiple of this
+  bool snapshots = false;  // must agree with the optional interfaces below
   bool clone = false;
   bool grow = false;
 };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gtest/gtest.h>
-
-#include <set>
-
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/faults.h"
 #include "base/op.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
 
 namespace volplugin {
 namespace {
@@ -16,7 +16,9 @@ Result<int> half(int number) {
   return number / 2;
 }
 
-Result<int> quarter(int number) { return TRY_CTX(half(TRY(half(number))), "quartering {}", number); }
+Result<int> quarter(int number) {
+  return TRY_CTX(half(TRY(half(number))), "quartering {}", number);
+}
 
 TEST(Result, TryReturnsTheErrorWithContext) {
   EXPECT_EQ(*quarter(8), 2);

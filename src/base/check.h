@@ -6,7 +6,7 @@ namespace volplugin::detail {
 [[noreturn]] void check_failed(const char* expression, const char* file, int line);
 }
 
-#define CHECK(expression)                                                        \
-  do {                                                                           \
+#define CHECK(expression)                                                                  \
+  do {                                                                                     \
     if (!(expression)) ::volplugin::detail::check_failed(#expression, __FILE__, __LINE__); \
   } while (false)

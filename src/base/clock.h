@@ -2,11 +2,11 @@
 // The only source of time. Production uses system_clock(); tests use FakeClock. Thread-safe.
 #pragma once
 
+#include "base/result.h"
+
 #include <atomic>
 #include <chrono>
 #include <string>
-
-#include "base/result.h"
 
 namespace volplugin {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/faults.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <cstdio>
+
+#include <unistd.h>
 
 namespace volplugin::faults {
 namespace {
@@ -40,9 +40,13 @@ Result<> arm(std::string_view spec) {
   return make_error(Code::invalid_argument, fmt::format("no fault point is called '{}'", name));
 }
 
-void disarm() { armed_point = kUnarmed; }
+void disarm() {
+  armed_point = kUnarmed;
+}
 
-std::span<const std::string_view> names() { return kNames; }
+std::span<const std::string_view> names() {
+  return kNames;
+}
 
 Result<> hit(Fault point) {
   if (armed_point.load(std::memory_order_relaxed) != static_cast<int>(point)) return {};

@@ -4,10 +4,10 @@
 // daemons (hidden from --help; only for tests). Thread-safe.
 #pragma once
 
+#include "base/result.h"
+
 #include <span>
 #include <string_view>
-
-#include "base/result.h"
 
 namespace volplugin {
 

@@ -12,8 +12,8 @@ Result<KeyedQueue::Turn> KeyedQueue::enter(const Op& op, const std::string& key)
   const std::uint64_t mine = next_ticket_++;
   line.tickets.push_back(mine);
   // Real time: a condition variable cannot wait on a fake clock, and tests that use one never queue.
-  const bool turn = changed_.wait_for(lock, op.stop(), op.remaining(),
-                                      [&] { return line.tickets.front() == mine; });
+  const bool turn =
+      changed_.wait_for(lock, op.stop(), op.remaining(), [&] { return line.tickets.front() == mine; });
   if (turn) return Turn(this, key);
   line.tickets.remove(mine);
   if (line.tickets.empty()) lines_.erase(key);

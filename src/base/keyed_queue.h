@@ -4,15 +4,15 @@
 //   const auto turn = TRY(queue.enter(op, id.name()));   // until the end of the scope
 #pragma once
 
+#include "base/op.h"
+#include "base/result.h"
+
 #include <condition_variable>
 #include <list>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
-
-#include "base/op.h"
-#include "base/result.h"
 
 namespace volplugin {
 

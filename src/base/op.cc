@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/op.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
+
+#include <sys/random.h>
 
 namespace volplugin {
 

@@ -3,11 +3,11 @@
 // shrink on the way down. Cheap to copy; safe to read from several threads.
 #pragma once
 
-#include <stop_token>
-#include <string>
-
 #include "base/clock.h"
 #include "base/result.h"
+
+#include <stop_token>
+#include <string>
 
 namespace volplugin {
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/periodic.h"
 
-#include <pthread.h>
-
 #include <condition_variable>
 #include <mutex>
 
+#include <pthread.h>
+
 namespace volplugin {
 
-Periodic::Periodic(std::string name, std::chrono::milliseconds interval, std::function<void(std::stop_token)> step)
+Periodic::Periodic(std::string name, std::chrono::milliseconds interval,
+                   std::function<void(std::stop_token)> step)
     : thread_([name = std::move(name), interval, step = std::move(step)](std::stop_token stop) {
         pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
         std::mutex mutex;

@@ -4,13 +4,13 @@
 //   TRY_CTX(attach(op, key), "attaching volume '{}'", id);
 #pragma once
 
-#include <fmt/format.h>
+#include "base/error.h"
 
 #include <expected>
 #include <type_traits>
 #include <utility>
 
-#include "base/error.h"
+#include <fmt/format.h>
 
 namespace volplugin {
 
@@ -38,19 +38,19 @@ inline void unwrap(Result<void>&&) {}
 #define VOLPLUGIN_CONCAT_(a, b) a##b
 #define VOLPLUGIN_CONCAT(a, b) VOLPLUGIN_CONCAT_(a, b)
 
-#define VOLPLUGIN_TRY(result, expression)                  \
-  ({                                                       \
-    auto result = (expression);                            \
-    if (!result) return std::move(result).error();         \
-    ::volplugin::detail::unwrap(std::move(result));        \
+#define VOLPLUGIN_TRY(result, expression)           \
+  ({                                                \
+    auto result = (expression);                     \
+    if (!result) return std::move(result).error();  \
+    ::volplugin::detail::unwrap(std::move(result)); \
   })
 #define TRY(expression) VOLPLUGIN_TRY(VOLPLUGIN_CONCAT(try_result_, __COUNTER__), expression)
 
-#define VOLPLUGIN_TRY_CTX(result, expression, ...)                                              \
-  ({                                                                                            \
-    auto result = (expression);                                                                 \
-    if (!result) return std::move(result.error()).with_context(fmt::format(__VA_ARGS__));       \
-    ::volplugin::detail::unwrap(std::move(result));                                             \
+#define VOLPLUGIN_TRY_CTX(result, expression, ...)                                        \
+  ({                                                                                      \
+    auto result = (expression);                                                           \
+    if (!result) return std::move(result.error()).with_context(fmt::format(__VA_ARGS__)); \
+    ::volplugin::detail::unwrap(std::move(result));                                       \
   })
 #define TRY_CTX(expression, ...) \
   VOLPLUGIN_TRY_CTX(VOLPLUGIN_CONCAT(try_result_, __COUNTER__), expression, __VA_ARGS__)

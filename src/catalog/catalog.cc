@@ -27,7 +27,9 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const Op& op, kv::Store& store) {
   return catalog;
 }
 
-Catalog::~Catalog() { watch_.reset(); }
+Catalog::~Catalog() {
+  watch_.reset();
+}
 
 // Pages may be of different revisions; the watch starts at the first one's, so nothing is missed.
 Result<kv::Revision> Catalog::load(const Op& op) {
@@ -56,8 +58,7 @@ bool Catalog::apply_to(Table<T>& table, const kv::Event& event) {
   if (known && known->revision >= event.revision.value) return true;
   auto value = Codec<T>::decode(name, *event.value);
   if (value) {
-    table.apply(name,
-                std::make_shared<const model::Versioned<T>>(std::move(*value), event.revision.value),
+    table.apply(name, std::make_shared<const model::Versioned<T>>(std::move(*value), event.revision.value),
                 event.revision.value);
     return true;
   }

@@ -5,14 +5,14 @@
 // Lifecycle: open() loads everything; the Store must outlive it. Thread-safe.
 #pragma once
 
+#include "catalog/table.h"
+#include "kv/store.h"
+
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
-
-#include "catalog/table.h"
-#include "kv/store.h"
 
 namespace volplugin::catalog {
 

@@ -18,23 +18,31 @@ Result<T> decode_as(const std::string& name, const std::string& text, Parse pars
 
 }  // namespace
 
-std::string Codec<model::Tenant>::encode(const model::Tenant& tenant) { return wire::to_text(tenant); }
+std::string Codec<model::Tenant>::encode(const model::Tenant& tenant) {
+  return wire::to_text(tenant);
+}
 Result<model::Tenant> Codec<model::Tenant>::decode(const std::string& name, const std::string& text) {
   const auto parsed = TRY(model::TenantTag::parse(name));
   return wire::parse_tenant(TRY(wire::JsonValue::parse(text, "record")), parsed);
 }
 
-std::string Codec<model::Volume>::encode(const model::Volume& volume) { return wire::to_text(volume); }
+std::string Codec<model::Volume>::encode(const model::Volume& volume) {
+  return wire::to_text(volume);
+}
 Result<model::Volume> Codec<model::Volume>::decode(const std::string& name, const std::string& text) {
   return decode_as<model::Volume>(name, text, wire::parse_volume);
 }
 
-std::string Codec<model::Mount>::encode(const model::Mount& mount) { return wire::to_text(mount); }
+std::string Codec<model::Mount>::encode(const model::Mount& mount) {
+  return wire::to_text(mount);
+}
 Result<model::Mount> Codec<model::Mount>::decode(const std::string& name, const std::string& text) {
   return decode_as<model::Mount>(name, text, wire::parse_mount);
 }
 
-std::string Codec<model::Node>::encode(const model::Node& node) { return wire::to_text(node); }
+std::string Codec<model::Node>::encode(const model::Node& node) {
+  return wire::to_text(node);
+}
 Result<model::Node> Codec<model::Node>::decode(const std::string& name, const std::string& text) {
   return decode_as<model::Node>(name, text, wire::parse_node);
 }

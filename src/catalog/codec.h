@@ -2,9 +2,9 @@
 // How each kind of record lies in the store: its folder, its name there and its JSON.
 #pragma once
 
-#include <string>
-
 #include "model/records.h"
+
+#include <string>
 
 namespace volplugin::catalog {
 

@@ -3,13 +3,13 @@
 // Filled by Catalog: from the store at open, then by its own commits and by the watch. Thread-safe.
 #pragma once
 
+#include "catalog/codec.h"
+#include "service/volmaster.h"
+
 #include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
-
-#include "catalog/codec.h"
-#include "service/volmaster.h"
 
 namespace volplugin::catalog {
 

@@ -5,15 +5,15 @@
 // few seconds (control/recovery.h does). Thread-safe.
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "base/keyed_queue.h"
 #include "catalog/catalog.h"
 #include "control/task_queue.h"
 #include "executor/executor.h"
 #include "service/volmaster.h"
+
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace volplugin::control {
 
@@ -47,8 +47,10 @@ class ControlPlane final : public service::Volmaster {
   Result<service::Page<model::Volume>> list_volumes(const Op& op, const service::ListQuery& query) override;
   Result<> remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) override;
 
-  Result<model::Record<model::Mount>> acquire_mount(const Op& op, const service::AcquireMount& request) override;
-  Result<model::Record<model::Mount>> update_mount(const Op& op, const service::UpdateMount& request) override;
+  Result<model::Record<model::Mount>> acquire_mount(const Op& op,
+                                                    const service::AcquireMount& request) override;
+  Result<model::Record<model::Mount>> update_mount(const Op& op,
+                                                   const service::UpdateMount& request) override;
   Result<> release_mount(const Op& op, const model::VolumeId& id, const model::NodeName& node) override;
   Result<> forget_mount(const Op& op, const model::VolumeId& id) override;
   Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override;
@@ -71,7 +73,8 @@ class ControlPlane final : public service::Volmaster {
   using VolumeRecord = model::Record<model::Volume>;
 
   Result<VolumeRecord> existing_volume(const Op& op, VolumeRecord volume, const model::OptionSet& asked);
-  Result<model::Volume> plan_volume(const Op& op, const service::CreateVolume& request, const model::OptionSet& asked);
+  Result<model::Volume> plan_volume(const Op& op, const service::CreateVolume& request,
+                                    const model::OptionSet& asked);
   Result<std::optional<model::NodeName>> choose_node(const backend::Traits& traits,
                                                      const std::optional<model::NodeName>& asking) const;
   Result<VolumeRecord> make_volume(const Op& op, model::Volume volume);

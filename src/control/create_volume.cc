@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Create: record `creating` -> make the storage -> record `ready`. See model::Phase for the states.
-#include <uuid/uuid.h>
-
 #include "base/faults.h"
 #include "control/control_plane.h"
+
+#include <uuid/uuid.h>
 
 namespace volplugin::control {
 namespace {
@@ -20,7 +20,8 @@ std::string make_uid() {
 
 }  // namespace
 
-Result<service::CreateOutcome> ControlPlane::create_volume(const Op& op, const service::CreateVolume& request) {
+Result<service::CreateOutcome> ControlPlane::create_volume(const Op& op,
+                                                           const service::CreateVolume& request) {
   const auto asked = TRY(model::parse_driver_options(request.options));
   const auto turn = TRY(queue_.enter(op, request.id.name()));
   if (auto existing = parts_.catalog.volumes.find(request.id.name())) {
@@ -28,8 +29,8 @@ Result<service::CreateOutcome> ControlPlane::create_volume(const Op& op, const s
       return service::CreateOutcome{kept, false};
   }
   auto volume = TRY(plan_volume(op, request, asked));
-  return service::CreateOutcome{TRY_CTX(make_volume(op, std::move(volume)), "creating volume '{}'", request.id.name()),
-                                true};
+  return service::CreateOutcome{
+      TRY_CTX(make_volume(op, std::move(volume)), "creating volume '{}'", request.id.name()), true};
 }
 
 // The volume to answer with, or null when what was there is gone now and the create goes on.
@@ -61,25 +62,26 @@ Result<model::Volume> ControlPlane::plan_volume(const Op& op, const service::Cre
                                                 const model::OptionSet& asked) {
   const auto tenant = TRY(get_tenant(op, request.id.tenant));
   // Before the options are resolved: a backend that does not exist has no default pool either.
-  const std::string wanted = asked.backend.value_or(tenant->value.defaults.backend.value_or(settings_.defaults.backend));
+  const std::string wanted =
+      asked.backend.value_or(tenant->value.defaults.backend.value_or(settings_.defaults.backend));
   const auto backend = parts_.backends.find(wanted);
   if (backend == parts_.backends.end()) {
     std::vector<std::string> names;
     for (const auto& [name, unused] : parts_.backends) names.push_back(name);
     return make_error(Code::invalid_argument,
-                      fmt::format("option backend: '{}' is not a backend of this server ({})", model::printable(wanted),
-                                  fmt::join(names, ", ")));
+                      fmt::format("option backend: '{}' is not a backend of this server ({})",
+                                  model::printable(wanted), fmt::join(names, ", ")));
   }
-  auto options = TRY_CTX(model::resolve_options(tenant->value.defaults, asked, settings_.defaults), "volume '{}'",
-                         request.id.name());
+  auto options = TRY_CTX(model::resolve_options(tenant->value.defaults, asked, settings_.defaults),
+                         "volume '{}'", request.id.name());
   TRY_CTX(backend->second->validate_pool(options.pool), "option pool");
   const auto command = tenant->value.filesystems.find(options.filesystem);
   if (command == tenant->value.filesystems.end()) {
     std::vector<std::string> names;
     for (const auto& [name, unused] : tenant->value.filesystems) names.push_back(name);
     return make_error(Code::invalid_argument,
-                      fmt::format("option filesystem: '{}' is not one of tenant '{}' ({})", options.filesystem,
-                                  request.id.tenant.str(), fmt::join(names, ", ")));
+                      fmt::format("option filesystem: '{}' is not one of tenant '{}' ({})",
+                                  options.filesystem, request.id.tenant.str(), fmt::join(names, ", ")));
   }
   model::Volume volume{request.id, make_uid(), std::move(options)};
   volume.filesystem_command = command->second;

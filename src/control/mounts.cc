@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mount records: who holds a volume writable. Made in one compare-and-swap (INV-2).
-#include <algorithm>
-
 #include "control/control_plane.h"
+
+#include <algorithm>
 
 namespace volplugin::control {
 namespace {
@@ -14,8 +14,9 @@ Error not_mounted(const model::VolumeId& id) {
 }
 
 Error held_elsewhere(const model::Mount& mount) {
-  return make_error(Code::conflict, fmt::format("volume '{}' is mounted on node '{}' since {}: one host at a time",
-                                                mount.volume.name(), mount.node.str(), format_rfc3339(mount.since)));
+  return make_error(Code::conflict,
+                    fmt::format("volume '{}' is mounted on node '{}' since {}: one host at a time",
+                                mount.volume.name(), mount.node.str(), format_rfc3339(mount.since)));
 }
 
 // Repeats a compare-and-swap that lost against another change.
@@ -35,7 +36,8 @@ void add_use(std::vector<model::Use>& uses, const model::Use& use) {
 
 }  // namespace
 
-Result<model::Record<model::Mount>> ControlPlane::acquire_mount(const Op& op, const service::AcquireMount& request) {
+Result<model::Record<model::Mount>> ControlPlane::acquire_mount(const Op& op,
+                                                                const service::AcquireMount& request) {
   auto& mounts = parts_.catalog.mounts;
   const std::string name = request.volume.name();
   const auto attempt = [&]() -> Result<model::Record<model::Mount>> {
@@ -43,8 +45,9 @@ Result<model::Record<model::Mount>> ControlPlane::acquire_mount(const Op& op, co
     if (volume->value.phase != model::Phase::ready)
       return make_error(Code::busy, fmt::format("volume '{}' is {}", name, to_string(volume->value.phase)));
     if (volume->value.node && *volume->value.node != request.node)
-      return make_error(Code::unsupported, fmt::format("volume '{}' is kept on node '{}' and can be used only there",
-                                                       name, volume->value.node->str()));
+      return make_error(Code::unsupported,
+                        fmt::format("volume '{}' is kept on node '{}' and can be used only there", name,
+                                    volume->value.node->str()));
     const auto held = mounts.find(name);
     catalog::Edit edit;
     if (held) {
@@ -69,7 +72,8 @@ Result<model::Record<model::Mount>> ControlPlane::acquire_mount(const Op& op, co
   return with_retries(op, attempt);
 }
 
-Result<model::Record<model::Mount>> ControlPlane::update_mount(const Op& op, const service::UpdateMount& request) {
+Result<model::Record<model::Mount>> ControlPlane::update_mount(const Op& op,
+                                                               const service::UpdateMount& request) {
   auto& mounts = parts_.catalog.mounts;
   const auto attempt = [&]() -> Result<model::Record<model::Mount>> {
     const auto held = mounts.find(request.volume.name());

@@ -30,7 +30,8 @@ void ControlPlane::next_task(const Op&, const model::NodeName& node, Millis wait
   parts_.tasks.next(node, wait, std::move(callback));
 }
 
-Result<> ControlPlane::finish_task(const Op&, const model::NodeName& node, const service::TaskResult& result) {
+Result<> ControlPlane::finish_task(const Op&, const model::NodeName& node,
+                                   const service::TaskResult& result) {
   return parts_.tasks.finish(node, result);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recovery: what a crash of any process, or a node that was away, left half done.
-#include <set>
-
 #include "control/control_plane.h"
+
+#include <set>
 
 namespace volplugin::control {
 namespace {
@@ -28,7 +28,8 @@ std::vector<std::string> ControlPlane::recover_step(const Op& op) {
     const Op its_op = elsewhere ? op.with_timeout(kNodeTimeout) : op;
     const bool removing = record->value.phase == model::Phase::removing;
     const auto done = removing ? finish_removal(its_op, record) : undo_create(its_op, record);
-    if (!done && elsewhere && done.error().code == Code::deadline_exceeded) silent.insert(record->value.node->str());
+    if (!done && elsewhere && done.error().code == Code::deadline_exceeded)
+      silent.insert(record->value.node->str());
     if (!done)
       left.push_back(fmt::format("volume '{}' stays {}: {}", name, to_string(record->value.phase),
                                  done.error().message));

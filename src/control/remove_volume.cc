@@ -55,10 +55,11 @@ Result<> ControlPlane::refuse_if_mounted(const model::VolumeId& id) const {
     uses.push_back(fmt::format("container mount {} since {}", use.id.str(), format_rfc3339(use.since)));
   if (mount->value.phase == model::MountPhase::unmounting)
     uses.push_back(fmt::format("being unmounted: {}", mount->value.message));
-  return make_error(Code::busy, fmt::format("volume '{}' is mounted on node '{}' since {} ({}): stop its containers "
-                                            "first",
-                                            id.name(), mount->value.node.str(), format_rfc3339(mount->value.since),
-                                            fmt::join(uses, ", ")));
+  return make_error(Code::busy,
+                    fmt::format("volume '{}' is mounted on node '{}' since {} ({}): stop its containers "
+                                "first",
+                                id.name(), mount->value.node.str(), format_rfc3339(mount->value.since),
+                                fmt::join(uses, ", ")));
 }
 
 Result<> ControlPlane::delete_volume(const Op& op, const VolumeRecord& record) {

@@ -70,14 +70,15 @@ Result<service::Made> TaskQueue::run(const Op& op, const model::NodeName& name, 
   std::unique_lock lock(mutex_);
   Node& node = node_locked(name.str());
   if (!present(node, clock_) && clock_.now() - started_ < kArrival)
-    changed_.wait_for(lock, op.stop(), std::min(kArrival, op.remaining()), [&] { return present(node, clock_); });
+    changed_.wait_for(lock, op.stop(), std::min(kArrival, op.remaining()),
+                      [&] { return present(node, clock_); });
   if (!present(node, clock_))
     return make_error(Code::unavailable, fmt::format("node '{}' is not connected: start volplugin there, or "
                                                      "look at its log",
                                                      name.str()));
   if (node.pending.size() >= kMaxPerNode)
-    return make_error(Code::resource_exhausted, fmt::format("node '{}' has {} operations waiting", name.str(),
-                                                            node.pending.size()));
+    return make_error(Code::resource_exhausted,
+                      fmt::format("node '{}' has {} operations waiting", name.str(), node.pending.size()));
   const std::string id = make_request_id();
   Pending& mine =
       node.pending.emplace(id, Pending{{id, kind, volume, op.remaining()}, op.deadline()}).first->second;
@@ -96,8 +97,9 @@ Result<service::Made> TaskQueue::run(const Op& op, const model::NodeName& name, 
   node.pending.erase(id);
   lock.unlock();
   if (!result) {
-    Error error = make_error(Code::deadline_exceeded, fmt::format("node '{}' did not finish in time", name.str()),
-                             handed_out ? Effect::unknown : Effect::none);
+    Error error =
+        make_error(Code::deadline_exceeded, fmt::format("node '{}' did not finish in time", name.str()),
+                   handed_out ? Effect::unknown : Effect::none);
     if (op.stop().stop_requested()) error.code = Code::cancelled;
     return error;
   }

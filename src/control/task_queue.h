@@ -8,14 +8,14 @@
 // Thread-safe. Callbacks run on the thread that brought the work or on the one that calls expire().
 #pragma once
 
+#include "service/volmaster.h"
+
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
-
-#include "service/volmaster.h"
 
 namespace volplugin::control {
 

@@ -14,8 +14,8 @@ Result<> check_revision(const model::TenantName& name, const model::Record<model
                         std::optional<std::uint64_t> wanted) {
   const std::uint64_t is = stored ? stored->revision : 0;
   if (!wanted || *wanted == is) return {};
-  return make_error(Code::conflict, fmt::format("tenant '{}' is at revision {}, not {}: read it again", name.str(),
-                                                is, *wanted));
+  return make_error(Code::conflict, fmt::format("tenant '{}' is at revision {}, not {}: read it again",
+                                                name.str(), is, *wanted));
 }
 
 }  // namespace
@@ -27,17 +27,20 @@ Result<model::Record<model::Tenant>> ControlPlane::put_tenant(const Op& op, cons
   const std::string backend = valid.defaults.backend.value_or(settings_.defaults.backend);
   const auto found = parts_.backends.find(backend);
   if (found == parts_.backends.end())
-    return make_error(Code::invalid_argument, fmt::format("tenant '{}': default-options.backend: '{}' is not a "
-                                                          "backend of this server",
-                                                          valid.name.str(), model::printable(backend)));
+    return make_error(Code::invalid_argument,
+                      fmt::format("tenant '{}': default-options.backend: '{}' is not a "
+                                  "backend of this server",
+                                  valid.name.str(), model::printable(backend)));
   if (valid.defaults.pool)
     TRY_CTX(found->second->validate_pool(*valid.defaults.pool), "tenant '{}': default-options.pool",
             valid.name.str());
   const auto stored = table.find(valid.name.str());
   TRY(check_revision(valid.name, stored, if_revision));
   catalog::Edit edit;
-  if (stored) edit.require(stored);
-  else edit.require_absent<model::Tenant>(valid.name.str());
+  if (stored)
+    edit.require(stored);
+  else
+    edit.require_absent<model::Tenant>(valid.name.str());
   edit.put(table, valid);
   TRY(parts_.catalog.commit(op, std::move(edit)));
   return table.find(valid.name.str());

@@ -19,11 +19,11 @@ Result<std::unique_ptr<AgentRole>> AgentRole::open(const Request& request, servi
                                                    executor::Filesystems& filesystems, const Clock& clock) {
   std::unique_ptr<AgentRole> role(new AgentRole());
   const auto warn = [](const std::string& message) { log(LogLevel::warning, message); };
-  role->agent_ = TRY(node::Agent::open({volmaster, executor, filesystems, clock, warn},
-                                       {request.node, request.state_dir, TRY(os::boot_id()), kVersion,
-                                        request.backends}));
-  role->plugin_ =
-      std::make_unique<dockerplugin::Plugin>(*role->agent_, clock, dockerplugin::PluginSettings{request.scope}, warn);
+  role->agent_ = TRY(
+      node::Agent::open({volmaster, executor, filesystems, clock, warn},
+                        {request.node, request.state_dir, TRY(os::boot_id()), kVersion, request.backends}));
+  role->plugin_ = std::make_unique<dockerplugin::Plugin>(*role->agent_, clock,
+                                                         dockerplugin::PluginSettings{request.scope}, warn);
   http::Limits limits;
   limits.allow_empty_host = true;
   AgentRole* self = role.get();
@@ -37,9 +37,10 @@ Result<std::unique_ptr<AgentRole>> AgentRole::open(const Request& request, servi
     TRY(role->server_->listen("unix://" + request.plugin_socket, kPluginSocketMode));
   if (request.fetch_tasks) role->tasks_ = std::make_unique<node::TaskLoop>(*role->agent_, volmaster, clock);
   // The first pass runs while Docker is served already; calls for one volume wait for their turn.
-  role->recovery_ = std::make_unique<Periodic>("agent-recovery", kRecoveryInterval, [self, &clock](std::stop_token stop) {
-    self->agent_->recover_step(Op(clock, kRecoveryTimeout, make_request_id(), "recovery", stop));
-  });
+  role->recovery_ =
+      std::make_unique<Periodic>("agent-recovery", kRecoveryInterval, [self, &clock](std::stop_token stop) {
+        self->agent_->recover_step(Op(clock, kRecoveryTimeout, make_request_id(), "recovery", stop));
+      });
   TRY(role->server_->start());
   return role;
 }

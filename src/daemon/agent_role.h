@@ -3,15 +3,15 @@
 // open(), destroy to stop; what is mounted stays mounted.
 #pragma once
 
-#include <memory>
-#include <optional>
-
 #include "base/periodic.h"
 #include "daemon/settings.h"
 #include "dockerplugin/plugin.h"
 #include "http/server.h"
 #include "node/agent.h"
 #include "node/task_loop.h"
+
+#include <memory>
+#include <optional>
 
 namespace volplugin::daemon {
 
@@ -27,8 +27,8 @@ class AgentRole {
     std::vector<std::string> backends;
   };
   static Result<std::unique_ptr<AgentRole>> open(const Request& request, service::Volmaster& volmaster,
-                                                 executor::Executor& executor, executor::Filesystems& filesystems,
-                                                 const Clock& clock);
+                                                 executor::Executor& executor,
+                                                 executor::Filesystems& filesystems, const Clock& clock);
   ~AgentRole();
 
  private:

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/log.h"
 
-#include <spdlog/sinks/ansicolor_sink.h>
-#include <spdlog/spdlog.h>
+#include "base/clock.h"
+#include "wire/json_writer.h"
 
 #include <cstdlib>
 
-#include "base/clock.h"
-#include "wire/json_writer.h"
+#include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/spdlog.h>
 
 namespace volplugin::daemon {
 namespace {
@@ -70,7 +70,9 @@ void open_log(LogFormat format, LogLevel lowest) {
   logger->set_level(spd_level(lowest));
   // The journal adds the time itself.
   const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
-  logger->set_pattern(format == LogFormat::json ? "%v" : journal ? "%l: %v" : "%Y-%m-%dT%H:%M:%S.%e %^%l%$: %v");
+  logger->set_pattern(format == LogFormat::json ? "%v"
+                      : journal                 ? "%l: %v"
+                                                : "%Y-%m-%dT%H:%M:%S.%e %^%l%$: %v");
   spdlog::set_default_logger(std::move(logger));
 }
 

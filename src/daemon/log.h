@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The daemons' log: one line per event on stderr, as text (without the time under systemd, whose journal adds it)
-// or as JSON. Thread-safe.
+// The daemons' log: one line per event on stderr, as text (without the time under systemd, whose journal adds
+// it) or as JSON. Thread-safe.
 #pragma once
 
-#include <string_view>
-
 #include "base/result.h"
+
+#include <string_view>
 
 namespace volplugin::daemon {
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/process.h"
 
-#include <malloc.h>
-#include <signal.h>
-#include <sys/stat.h>
+#include "daemon/version.h"
+#include "os/systemd.h"
 
 #include <filesystem>
 
-#include "daemon/version.h"
-#include "os/systemd.h"
+#include <malloc.h>
+#include <signal.h>
+#include <sys/stat.h>
 
 namespace volplugin::daemon {
 namespace {
@@ -44,8 +44,8 @@ void wait_for_end() {
     sigwait(&set, &number);
     if (number == SIGTERM || number == SIGINT) break;
     if (number == SIGUSR1)
-      log(LogLevel::info, fmt::format("volplugin {}: {} open files, {} threads", kVersion, count_entries("/proc/self/fd"),
-                                      count_entries("/proc/self/task")));
+      log(LogLevel::info, fmt::format("volplugin {}: {} open files, {} threads", kVersion,
+                                      count_entries("/proc/self/fd"), count_entries("/proc/self/task")));
   }
   log(LogLevel::info, "stopping");
   os::notify_stopping("stopping");

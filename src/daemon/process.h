@@ -2,14 +2,15 @@
 // What every daemon does around its work.
 #pragma once
 
+#include "daemon/settings.h"
+
 #include <functional>
 #include <memory>
 
-#include "daemon/settings.h"
-
 namespace volplugin::daemon {
 
-// Blocks the signals of wait_for_end() for all threads, keeps memory small and opens the log. Call first in main().
+// Blocks the signals of wait_for_end() for all threads, keeps memory small and opens the log. Call first in
+// main().
 void prepare_process(const CommonSettings& settings);
 
 // Blocks until SIGTERM or SIGINT; SIGUSR1 logs a line about the process's state, SIGHUP does nothing.

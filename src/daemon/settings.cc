@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/settings.h"
 
-#include <CLI/CLI.hpp>
-#include <iostream>
-
 #include "base/faults.h"
 #include "daemon/version.h"
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
 
 namespace volplugin::daemon {
 namespace {
@@ -13,7 +14,8 @@ namespace {
 // "NAME=VALUE" into a map; CLI11 calls it for flags and for the configuration file alike.
 std::string split_into(std::map<std::string, std::string>& map, const std::string& text) {
   const auto cut = text.find('=');
-  if (cut == 0 || cut == text.npos || cut + 1 == text.size()) return "'" + text + "' is not of the form NAME=VALUE";
+  if (cut == 0 || cut == text.npos || cut + 1 == text.size())
+    return "'" + text + "' is not of the form NAME=VALUE";
   map[text.substr(0, cut)] = text.substr(cut + 1);
   return {};
 }
@@ -30,7 +32,8 @@ void add_repeatable(CLI::App& app, const std::string& name, const std::string& h
          name,
          [name, take](const std::vector<std::string>& values) {
            for (const auto& value : values)
-             if (const std::string wrong = take(value); !wrong.empty()) throw CLI::ValidationError(name, wrong);
+             if (const std::string wrong = take(value); !wrong.empty())
+               throw CLI::ValidationError(name, wrong);
          },
          help)
       ->take_all()
@@ -40,12 +43,14 @@ void add_repeatable(CLI::App& app, const std::string& name, const std::string& h
 // Each daemon has a file of its own, as it refuses keys that are not its flags.
 void add_common(CLI::App& app, CommonSettings& settings, const std::string& program) {
   app.set_version_flag("--version", std::string("volplugin ") + kVersion);
-  app.set_config("--config", "/etc/volplugin/" + program + ".toml", "Configuration file with the same keys as the flags, without the dashes");
+  app.set_config("--config", "/etc/volplugin/" + program + ".toml",
+                 "Configuration file with the same keys as the flags, without the dashes");
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_option("--data-dir", settings.data_dir, "Where records, image files and mounts are kept")
       ->capture_default_str();
   app.add_option("--backend", settings.backend, "Backend of volumes whose policy names none (default: loop)");
-  add_repeatable(app, "--default-pool", "BACKEND=POOL: pool of volumes whose policy names none (default: loop=default)",
+  add_repeatable(app, "--default-pool",
+                 "BACKEND=POOL: pool of volumes whose policy names none (default: loop=default)",
                  [&settings](const std::string& text) { return split_into(settings.default_pools, text); });
   add_repeatable(app, "--backend-option", "BACKEND.KEY=VALUE: see docs/backends",
                  [&settings](const std::string& text) { return add_backend_option(settings, text); });
@@ -59,13 +64,18 @@ void add_common(CLI::App& app, CommonSettings& settings, const std::string& prog
          "text or json")
       ->default_str("text");
   app.add_flag("--debug", settings.debug, "Log every request");
-  app.add_option_function<std::string>("--fault", [](const std::string& spec) {
-       if (const auto armed = faults::arm(spec); !armed) throw CLI::ValidationError("--fault", armed.error().message);
-     })->group("");  // hidden: for the crash tests
-  app.add_flag_callback("--list-faults", [] {
-       for (const auto name : faults::names()) std::cout << name << "\n";
-       throw CLI::Success();
-     })->group("");
+  app.add_option_function<std::string>("--fault",
+                                       [](const std::string& spec) {
+                                         if (const auto armed = faults::arm(spec); !armed)
+                                           throw CLI::ValidationError("--fault", armed.error().message);
+                                       })
+      ->group("");  // hidden: for the crash tests
+  app.add_flag_callback("--list-faults",
+                        [] {
+                          for (const auto name : faults::names()) std::cout << name << "\n";
+                          throw CLI::Success();
+                        })
+      ->group("");
 }
 
 Parsed parse(CLI::App& app, std::span<const char* const> args) {
@@ -80,8 +90,9 @@ Parsed parse(CLI::App& app, std::span<const char* const> args) {
 }  // namespace
 
 Parsed parse_volmaster(std::span<const char* const> args, VolmasterSettings& settings) {
-  CLI::App app{"volmaster: keeps policies, volumes and mounts, and coordinates the hosts.\n"
-               "Example: volmaster --listen 127.0.0.1:9005 --store sqlite:/var/lib/volplugin/volplugin.db"};
+  CLI::App app{
+      "volmaster: keeps policies, volumes and mounts, and coordinates the hosts.\n"
+      "Example: volmaster --listen 127.0.0.1:9005 --store sqlite:/var/lib/volplugin/volplugin.db"};
   add_common(app, settings.common, "volmaster");
   app.add_option("--listen", settings.listen,
                  "host:port or unix:///path to serve on; may be given several times (default: 0.0.0.0:9005)")
@@ -92,19 +103,23 @@ Parsed parse_volmaster(std::span<const char* const> args, VolmasterSettings& set
 }
 
 Parsed parse_volplugin(std::span<const char* const> args, VolpluginSettings& settings) {
-  CLI::App app{"volplugin: serves volumes to the Docker engine of this host.\n"
-               "Example: volplugin --standalone        (one host, no other service)\n"
-               "         volplugin --master 10.0.0.5:9005"};
+  CLI::App app{
+      "volplugin: serves volumes to the Docker engine of this host.\n"
+      "Example: volplugin --standalone        (one host, no other service)\n"
+      "         volplugin --master 10.0.0.5:9005"};
   add_common(app, settings.common, "volplugin");
-  app.add_flag("--standalone", settings.standalone, "Run volmaster in this process, over a store in the data directory");
+  app.add_flag("--standalone", settings.standalone,
+               "Run volmaster in this process, over a store in the data directory");
   app.add_option("--master", settings.master, "volmaster to use: host:port or unix:///path")
       ->envname("MASTER")
       ->capture_default_str();
-  app.add_option("--plugin-socket", settings.plugin_socket, "Socket for the Docker engine; its name is the driver's")
+  app.add_option("--plugin-socket", settings.plugin_socket,
+                 "Socket for the Docker engine; its name is the driver's")
       ->capture_default_str();
   app.add_option("--api-socket", settings.api_socket, "Socket for volcli and the REST API, with --standalone")
       ->capture_default_str();
-  app.add_option("--mount-root", settings.mount_root, "Where volumes are mounted (default: mounts in the data directory)");
+  app.add_option("--mount-root", settings.mount_root,
+                 "Where volumes are mounted (default: mounts in the data directory)");
   app.add_option("--host-label", settings.host_label, "Name of this host in records (default: its host name)")
       ->envname("HOSTLABEL");
   app.footer("Exit codes: 0 ended by a signal, 1 could not start or run, 2 wrong flags or configuration.");

@@ -2,20 +2,20 @@
 // What the daemons can be told, by flags or by a configuration file with the same keys.
 #pragma once
 
+#include "base/result.h"
+#include "daemon/log.h"
+
 #include <map>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "base/result.h"
-#include "daemon/log.h"
-
 namespace volplugin::daemon {
 
 struct CommonSettings {
   std::string data_dir = "/var/lib/volplugin";
-  std::string backend;                                              // default backend
-  std::map<std::string, std::string> default_pools;                 // per backend
+  std::string backend;                                                        // default backend
+  std::map<std::string, std::string> default_pools;                           // per backend
   std::map<std::string, std::map<std::string, std::string>> backend_options;  // backend -> key -> value
   LogFormat log_format = LogFormat::text;
   bool debug = false;

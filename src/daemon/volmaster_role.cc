@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/volmaster_role.h"
 
-#include <algorithm>
-
 #include "daemon/version.h"
 #include "kv/sqlite/sqlite_store.h"
+
+#include <algorithm>
 
 namespace volplugin::daemon {
 namespace {
@@ -57,7 +57,8 @@ Result<std::unique_ptr<VolmasterRole>> VolmasterRole::open(const Request& reques
 Result<> VolmasterRole::open_store(const std::string& spec) {
   constexpr std::string_view kSqlite = "sqlite:";
   if (!spec.starts_with(kSqlite) || spec.size() == kSqlite.size())
-    return make_error(Code::invalid_argument, fmt::format("--store: '{}' is not of the form sqlite:PATH", spec));
+    return make_error(Code::invalid_argument,
+                      fmt::format("--store: '{}' is not of the form sqlite:PATH", spec));
   store_ = TRY_CTX(kv::SqliteStore::open(spec.substr(kSqlite.size()), clock_), "opening the store");
   return {};
 }
@@ -86,9 +87,10 @@ Result<> VolmasterRole::serve(const Request& request) {
     const std::string bound = TRY(server_->listen(address, kApiSocketMode));
     log(LogLevel::info, fmt::format("serving the API on {}", bound));
     if (!is_local(address))
-      log(LogLevel::warning, fmt::format("the API on {} is not authenticated: whoever reaches it can delete volumes "
-                                         "and run commands as root; restrict it with a firewall or --listen",
-                                         bound));
+      log(LogLevel::warning,
+          fmt::format("the API on {} is not authenticated: whoever reaches it can delete volumes "
+                      "and run commands as root; restrict it with a firewall or --listen",
+                      bound));
   }
   return server_->start();
 }
@@ -98,7 +100,8 @@ void VolmasterRole::recover(std::stop_token stop) {
   const auto left = control_->recover_step(op);
   for (const auto& line : left)
     if (told_.insert(line).second) log(LogLevel::warning, line);
-  std::erase_if(told_, [&](const auto& line) { return std::find(left.begin(), left.end(), line) == left.end(); });
+  std::erase_if(told_,
+                [&](const auto& line) { return std::find(left.begin(), left.end(), line) == left.end(); });
 }
 
 VolmasterRole::~VolmasterRole() {

@@ -4,10 +4,6 @@
 // background work, then the store is closed.
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <set>
-
 #include "backend/registry.h"
 #include "base/periodic.h"
 #include "control/control_plane.h"
@@ -15,6 +11,10 @@
 #include "executor/host_filesystems.h"
 #include "http/server.h"
 #include "rest/api.h"
+
+#include <memory>
+#include <optional>
+#include <set>
 
 namespace volplugin::daemon {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dockerplugin/plugin.h"
 
-#include <map>
-
 #include "dockerplugin/requests.h"
+
+#include <map>
 
 namespace volplugin::dockerplugin {
 namespace {
@@ -18,14 +18,10 @@ enum class Method { activate, capabilities, create, remove, mount, unmount, path
 
 const std::map<std::string, Method, std::less<>>& methods() {
   static const std::map<std::string, Method, std::less<>> table{
-      {"/Plugin.Activate", Method::activate},
-      {"/VolumeDriver.Capabilities", Method::capabilities},
-      {"/VolumeDriver.Create", Method::create},
-      {"/VolumeDriver.Remove", Method::remove},
-      {"/VolumeDriver.Mount", Method::mount},
-      {"/VolumeDriver.Unmount", Method::unmount},
-      {"/VolumeDriver.Path", Method::path},
-      {"/VolumeDriver.Get", Method::get},
+      {"/Plugin.Activate", Method::activate},   {"/VolumeDriver.Capabilities", Method::capabilities},
+      {"/VolumeDriver.Create", Method::create}, {"/VolumeDriver.Remove", Method::remove},
+      {"/VolumeDriver.Mount", Method::mount},   {"/VolumeDriver.Unmount", Method::unmount},
+      {"/VolumeDriver.Path", Method::path},     {"/VolumeDriver.Get", Method::get},
       {"/VolumeDriver.List", Method::list}};
   return table;
 }
@@ -53,13 +49,14 @@ Plugin::Plugin(service::VolumeService& volumes, const Clock& clock, PluginSettin
 void Plugin::handle(http::Request request, http::Reply reply) {
   const auto method = methods().find(request.path);
   if (method == methods().end() || request.method != "POST") {
-    reply.send(answer(404, error_body(fmt::format("{} {} is not part of the volume plugin protocol", request.method,
-                                                  request.path))));
+    reply.send(answer(404, error_body(fmt::format("{} {} is not part of the volume plugin protocol",
+                                                  request.method, request.path))));
     return;
   }
   const bool takes_long = method->second == Method::create || method->second == Method::mount;
-  const Call call{method->second, request,
-                  Op(clock_, takes_long ? kLongDeadline : kShortDeadline, make_request_id(), "docker", request.gone)};
+  const Call call{
+      method->second, request,
+      Op(clock_, takes_long ? kLongDeadline : kShortDeadline, make_request_id(), "docker", request.gone)};
   const auto result = dispatch(call);
   if (result) {
     reply.send(answer(200, *result));
@@ -119,7 +116,8 @@ Result<std::string> Plugin::mount(const Call& call) {
   if (!call.request.gone.stop_requested()) return mountpoint_body(path);
   TRY_CTX(volumes_.unmount(call.op.for_cleanup(kShortDeadline), request.name, request.mount_id),
           "undoing a mount whose caller went away");
-  return make_error(Code::cancelled, "the engine closed the connection before the mount was done; it was undone");
+  return make_error(Code::cancelled,
+                    "the engine closed the connection before the mount was done; it was undone");
 }
 
 void Plugin::hold(const http::Reply& reply) {

@@ -4,21 +4,22 @@
 // Lifecycle: must outlive the HTTP server that calls handle(). Thread-safe.
 #pragma once
 
+#include "base/periodic.h"
+#include "http/server.h"
+#include "service/volume_service.h"
+
 #include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "base/periodic.h"
-#include "http/server.h"
-#include "service/volume_service.h"
-
 namespace volplugin::dockerplugin {
 
 struct PluginSettings {
   std::string scope;  // "local" or "global": what Capabilities answers
-  // How long a Get or List is held when nothing can be answered, before the connection is closed. From 29 s on the
-  // engine does not retry, and unlike after an error it does not drop the volume; at 60 s it gives up itself.
+  // How long a Get or List is held when nothing can be answered, before the connection is closed. From 29 s
+  // on the engine does not retry, and unlike after an error it does not drop the volume; at 60 s it gives up
+  // itself.
   Millis hold{31'000};
 };
 

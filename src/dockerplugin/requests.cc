@@ -19,8 +19,9 @@ void write(wire::JsonWriter& writer, const service::VolumeStatus& volume) {
 
 Result<VolumeRequest> parse_request(std::string_view body) {
   if (body.empty())
-    return make_error(Code::invalid_argument, "the request has no body (the engine drops it when it retries); "
-                                              "nothing was done");
+    return make_error(Code::invalid_argument,
+                      "the request has no body (the engine drops it when it retries); "
+                      "nothing was done");
   auto object = TRY(wire::JsonObject::open(TRY(wire::JsonValue::parse(body, "request"))));
   VolumeRequest request;
   request.name = TRY(object.string("Name"));

@@ -3,12 +3,12 @@
 // engine may send some; everything else is strict. Pure.
 #pragma once
 
+#include "service/volume_service.h"
+
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "service/volume_service.h"
 
 namespace volplugin::dockerplugin {
 

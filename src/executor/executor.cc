@@ -15,15 +15,19 @@ backend::ImageKey key_of(const model::Volume& volume) {
 
 }  // namespace
 
-std::string Executor::mount_point(const model::VolumeId& id) const { return mount_root_ + "/" + id.image(); }
+std::string Executor::mount_point(const model::VolumeId& id) const {
+  return mount_root_ + "/" + id.image();
+}
 
-std::string Executor::data_path(const model::VolumeId& id) const { return mount_point(id) + "/data"; }
+std::string Executor::data_path(const model::VolumeId& id) const {
+  return mount_point(id) + "/data";
+}
 
 Result<backend::Backend*> Executor::backend_of(const model::Volume& volume) const {
   const auto found = backends_.find(volume.options.backend);
   if (found == backends_.end())
-    return make_error(Code::unsupported, fmt::format("backend '{}' is not available on this host",
-                                                     volume.options.backend));
+    return make_error(Code::unsupported,
+                      fmt::format("backend '{}' is not available on this host", volume.options.backend));
   return found->second.get();
 }
 

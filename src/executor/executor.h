@@ -8,13 +8,13 @@
 // Threads: any; the caller serialises calls for one volume (a queue per volume).
 #pragma once
 
-#include <map>
-#include <memory>
-#include <string>
-
 #include "backend/backend.h"
 #include "executor/filesystems.h"
 #include "service/storage_work.h"
+
+#include <map>
+#include <memory>
+#include <string>
 
 namespace volplugin::executor {
 
@@ -46,7 +46,8 @@ class Executor final : public service::StorageWork {
 
  private:
   Result<backend::Backend*> backend_of(const model::Volume& volume) const;
-  Result<service::Made> format(const Op& op, backend::Backend& backend, const model::Volume& volume, Bytes size);
+  Result<service::Made> format(const Op& op, backend::Backend& backend, const model::Volume& volume,
+                               Bytes size);
   Result<> attach_and_mount(const Op& op, backend::Backend& backend, const model::Volume& volume);
   Result<> remove_image(const Op& op, backend::Backend& backend, const model::Volume& volume);
 

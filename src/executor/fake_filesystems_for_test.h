@@ -3,13 +3,13 @@
 // device in the SimCluster, so that detaching says busy as the kernel would.
 #pragma once
 
+#include "backend/sim/sim_cluster.h"
+#include "executor/filesystems.h"
+
 #include <map>
 #include <mutex>
 #include <set>
 #include <string>
-
-#include "backend/sim/sim_cluster.h"
-#include "executor/filesystems.h"
 
 namespace volplugin::executor {
 
@@ -21,7 +21,7 @@ class FakeFilesystems final : public Filesystems {
   // What a test can make the machine look like.
   std::set<std::string> used_in_containers;  // mount points
   bool engine_sees_mounts = true;
-  bool open_files = false;  // umount says busy
+  bool open_files = false;   // umount says busy
   std::string mkfs_refuses;  // non-empty: what mkfs prints when it fails
 
   Result<bool> is_blank(const Op&, const std::string&) override { return true; }

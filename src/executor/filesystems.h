@@ -3,12 +3,12 @@
 // the kernel; FakeFilesystems (tests) remembers it. Thread-safe; one caller per device and mount point.
 #pragma once
 
-#include <sys/types.h>
+#include "base/op.h"
 
 #include <optional>
 #include <string>
 
-#include "base/op.h"
+#include <sys/types.h>
 
 namespace volplugin::executor {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "executor/host_filesystems.h"
 
-#include <unistd.h>
-
 #include "os/block_device.h"
 #include "os/mount.h"
 #include "os/mount_table.h"
 #include "os/process.h"
+
+#include <unistd.h>
 
 namespace volplugin::executor {
 namespace {
@@ -20,7 +20,8 @@ Result<bool> HostFilesystems::is_blank(const Op&, const std::string& device) {
   return TRY(os::probe(device)).blank;
 }
 
-Result<std::string> HostFilesystems::make(const Op& op, const std::string& device, const std::string& command) {
+Result<std::string> HostFilesystems::make(const Op& op, const std::string& device,
+                                          const std::string& command) {
   os::Command run{{"/bin/sh", "-c", command}};
   const os::Outcome outcome = TRY_CTX(os::run(op, run), "running '{}'", command);
   if (!outcome.succeeded())
@@ -29,8 +30,9 @@ Result<std::string> HostFilesystems::make(const Op& op, const std::string& devic
   TRY(os::flush(device));
   std::string type = TRY_CTX(os::new_filesystem_type(device), "looking at what '{}' made", command);
   if (type.empty())
-    return make_error(Code::invalid_argument,
-                      fmt::format("'{}' succeeded, but made no file system on {} that is known", command, device));
+    return make_error(
+        Code::invalid_argument,
+        fmt::format("'{}' succeeded, but made no file system on {} that is known", command, device));
   return type;
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/duration.h"
 
+#include "model/names.h"
+
 #include <array>
 #include <cstdint>
-
-#include "model/names.h"
 
 namespace volplugin::model {
 namespace {
@@ -45,8 +45,10 @@ Number take_number(std::string_view& rest) {
   for (; is_digit(); rest.remove_prefix(1)) {
     number.digits = true;
     const int digit = rest.front() - '0';
-    if (number.whole > (kMax - digit) / 10) number.overflow = true;
-    else number.whole = number.whole * 10 + digit;
+    if (number.whole > (kMax - digit) / 10)
+      number.overflow = true;
+    else
+      number.whole = number.whole * 10 + digit;
   }
   if (rest.empty() || rest.front() != '.') return number;
   for (rest.remove_prefix(1); is_digit(); rest.remove_prefix(1)) {

@@ -2,11 +2,11 @@
 // Durations in Go's notation ("30m", "1h30m", "1.5s"), which the requirements use for snapshots.
 #pragma once
 
+#include "base/result.h"
+
 #include <chrono>
 #include <string>
 #include <string_view>
-
-#include "base/result.h"
 
 namespace volplugin::model {
 

@@ -2,10 +2,10 @@
 // The mkfs commands of a tenant's `filesystems`: `%` is the device, `%%` a literal `%`.
 #pragma once
 
+#include "base/result.h"
+
 #include <string>
 #include <string_view>
-
-#include "base/result.h"
 
 namespace volplugin::model {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 // rapidcheck needs gtest first
-#include <rapidcheck/gtest.h>
-
 #include "model/duration.h"
 #include "model/filesystem_command.h"
 #include "model/records.h"
 #include "model/size.h"
+
+#include <rapidcheck/gtest.h>
 
 namespace volplugin::model {
 namespace {
@@ -25,9 +25,10 @@ TEST(Names, RefusesEverythingElseNamingTheRule) {
   const std::string long_volume(128, 'a');
   for (const std::string& bad :
        {std::string(""), std::string("x"), std::string("/x"), std::string("x/"), std::string("a/b/c"),
-        std::string("../x"), std::string("x/.."), std::string("x/.y"), std::string("a.b/c"), std::string("a b/c"),
-        std::string("a/b c"), std::string("a/\xC3\xBC"), std::string("a/b\n"), std::string("a/b\0", 4),
-        std::string("-a/b"), std::string("t//u"), std::string("a/b%2F"), long_tenant + "/b", "a/" + long_volume}) {
+        std::string("../x"), std::string("x/.."), std::string("x/.y"), std::string("a.b/c"),
+        std::string("a b/c"), std::string("a/b c"), std::string("a/\xC3\xBC"), std::string("a/b\n"),
+        std::string("a/b\0", 4), std::string("-a/b"), std::string("t//u"), std::string("a/b%2F"),
+        long_tenant + "/b", "a/" + long_volume}) {
     const auto id = parse_volume_id(bad);
     ASSERT_FALSE(id) << bad;
     EXPECT_EQ(id.error().code, Code::invalid_argument);
@@ -43,10 +44,14 @@ struct SizeCase {
 };
 
 TEST(Size, ReadsTheUnitsWithBase1024) {
-  const SizeCase cases[] = {{"10MB", BareNumber::refused, 10u << 20},    {"10M", BareNumber::refused, 10u << 20},
-                            {"10MiB", BareNumber::refused, 10u << 20},   {"10mb", BareNumber::refused, 10u << 20},
-                            {"1 GB", BareNumber::refused, 1u << 30},     {"512KB", BareNumber::refused, 512u << 10},
-                            {"7B", BareNumber::refused, 7},              {"1000", BareNumber::mebibytes, 1000ull << 20},
+  const SizeCase cases[] = {{"10MB", BareNumber::refused, 10u << 20},
+                            {"10M", BareNumber::refused, 10u << 20},
+                            {"10MiB", BareNumber::refused, 10u << 20},
+                            {"10mb", BareNumber::refused, 10u << 20},
+                            {"1 GB", BareNumber::refused, 1u << 30},
+                            {"512KB", BareNumber::refused, 512u << 10},
+                            {"7B", BareNumber::refused, 7},
+                            {"1000", BareNumber::mebibytes, 1000ull << 20},
                             {"2TB", BareNumber::mebibytes, 2ull << 40}};
   for (const auto& one : cases) {
     const auto size = parse_size(one.text, one.bare);
@@ -56,8 +61,9 @@ TEST(Size, ReadsTheUnitsWithBase1024) {
 }
 
 TEST(Size, RefusesWithTheRule) {
-  for (const char* bad : {"", "0", "0MB", "-1MB", "+1MB", "1.5GB", "10", "10XB", "MB", "10MBB", "99999999999999999999GB",
-                          "9999999TB", "8388608TB", " 10MB", "10 ", "1GB2MB", "0x10MB"}) {
+  for (const char* bad :
+       {"", "0", "0MB", "-1MB", "+1MB", "1.5GB", "10", "10XB", "MB", "10MBB", "99999999999999999999GB",
+        "9999999TB", "8388608TB", " 10MB", "10 ", "1GB2MB", "0x10MB"}) {
     const auto size = parse_size(bad, BareNumber::refused);
     ASSERT_FALSE(size) << bad;
     EXPECT_NE(size.error().message.find("unit, one of"), std::string::npos);

@@ -79,9 +79,9 @@ Result<> check_filesystem_name(std::string_view text, std::string_view field) {
 Result<VolumeId> parse_volume_id(std::string_view text) {
   const auto slash = text.find('/');
   if (slash == text.npos || text.find('/', slash + 1) != text.npos)
-    return make_error(Code::invalid_argument,
-                      fmt::format("volume '{}' is not of the form tenant/volume with exactly one slash",
-                                  printable(text)));
+    return make_error(
+        Code::invalid_argument,
+        fmt::format("volume '{}' is not of the form tenant/volume with exactly one slash", printable(text)));
   return parse_volume_id(text.substr(0, slash), text.substr(slash + 1));
 }
 

@@ -3,11 +3,11 @@
 // Rules: architecture of the product, docs/glossary.md. All functions are pure.
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include "base/result.h"
 #include "base/strong_id.h"
+
+#include <string>
+#include <string_view>
 
 namespace volplugin::model {
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/options.h"
 
-#include <charconv>
-#include <functional>
-#include <limits>
-
 #include "model/duration.h"
 #include "model/filesystem_command.h"
 #include "model/names.h"
 #include "model/size.h"
+
+#include <charconv>
+#include <functional>
+#include <limits>
 
 namespace volplugin::model {
 namespace {
@@ -18,8 +18,9 @@ Result<Number> parse_number(std::string_view text) {
   Number number = 0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (status != std::errc{} || end != text.data() + text.size())
-    return make_error(Code::invalid_argument, fmt::format("'{}' is not a whole number from 0 to {}",
-                                                          printable(text), std::numeric_limits<Number>::max()));
+    return make_error(Code::invalid_argument,
+                      fmt::format("'{}' is not a whole number from 0 to {}", printable(text),
+                                  std::numeric_limits<Number>::max()));
   return number;
 }
 
@@ -42,8 +43,9 @@ Result<std::string> parse_name(std::string_view text) {
 Result<std::string> parse_word(std::string_view text) {
   for (const char c : text)
     if (c <= 0x20 || c >= 0x7f)
-      return make_error(Code::invalid_argument,
-                        fmt::format("'{}' contains a blank, control or non-ASCII character", printable(text)));
+      return make_error(
+          Code::invalid_argument,
+          fmt::format("'{}' contains a blank, control or non-ASCII character", printable(text)));
   if (text.size() > 255) return make_error(Code::invalid_argument, "is longer than 255 characters");
   return std::string(text);
 }
@@ -92,8 +94,9 @@ Result<OptionSet> parse_driver_options(const std::map<std::string, std::string>&
   for (const auto& [key, value] : options) {
     const auto found = setters().find(key);
     if (found == setters().end())
-      return make_error(Code::invalid_argument, fmt::format("unknown option '{}'; the options are {}",
-                                                            printable(key), fmt::join(driver_option_keys(), ", ")));
+      return make_error(Code::invalid_argument,
+                        fmt::format("unknown option '{}'; the options are {}", printable(key),
+                                    fmt::join(driver_option_keys(), ", ")));
     if (value.empty() && key != "size") continue;
     TRY_CTX(found->second(set, value), "option {}", key);
   }

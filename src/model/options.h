@@ -3,15 +3,15 @@
 // default-options, or the --opt of one create); VolumeOptions is what came out of merging them.
 #pragma once
 
+#include "base/bytes.h"
+#include "base/result.h"
+
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/bytes.h"
-#include "base/result.h"
 
 namespace volplugin::model {
 
@@ -55,8 +55,9 @@ struct ServerDefaults {
   std::map<std::string, std::string> pools;  // default pool per backend
 };
 
-// Docker's --opt and volcli's --opt: the keys of the requirements plus `backend`. A bare `size` is MiB; an empty value
-// means "not said". Errors: invalid_argument naming the key, the rule and, for an unknown key, the valid ones.
+// Docker's --opt and volcli's --opt: the keys of the requirements plus `backend`. A bare `size` is MiB; an
+// empty value means "not said". Errors: invalid_argument naming the key, the rule and, for an unknown key,
+// the valid ones.
 Result<OptionSet> parse_driver_options(const std::map<std::string, std::string>& options);
 const std::vector<std::string>& driver_option_keys();
 

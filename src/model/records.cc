@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/records.h"
 
+#include "model/filesystem_command.h"
+
 #include <array>
 #include <utility>
-
-#include "model/filesystem_command.h"
 
 namespace volplugin::model {
 namespace {
@@ -31,27 +31,34 @@ Result<Value> value_of(const Table& table, std::string_view word, std::string_vi
 }
 
 Error refuse(const Tenant& tenant, std::string_view field, std::string_view why) {
-  return make_error(Code::invalid_argument, fmt::format("tenant '{}': {}: {}", tenant.name.str(), field, why));
+  return make_error(Code::invalid_argument,
+                    fmt::format("tenant '{}': {}: {}", tenant.name.str(), field, why));
 }
 
 }  // namespace
 
-std::string_view to_string(Phase phase) { return word_of(kPhases, phase); }
-Result<Phase> parse_phase(std::string_view word) { return value_of<Phase>(kPhases, word, "phase"); }
-std::string_view to_string(MountPhase phase) { return word_of(kMountPhases, phase); }
+std::string_view to_string(Phase phase) {
+  return word_of(kPhases, phase);
+}
+Result<Phase> parse_phase(std::string_view word) {
+  return value_of<Phase>(kPhases, word, "phase");
+}
+std::string_view to_string(MountPhase phase) {
+  return word_of(kMountPhases, phase);
+}
 Result<MountPhase> parse_mount_phase(std::string_view word) {
   return value_of<MountPhase>(kMountPhases, word, "mount phase");
 }
 
 Result<Tenant> validate_tenant(Tenant tenant) {
-  if (tenant.filesystems.empty())
-    tenant.filesystems.emplace(kDefaultFilesystem, kDefaultFilesystemCommand);
+  if (tenant.filesystems.empty()) tenant.filesystems.emplace(kDefaultFilesystem, kDefaultFilesystemCommand);
   for (const auto& [name, command] : tenant.filesystems) {
     TRY(check_filesystem_name(name, "filesystems"));
     TRY(check_filesystem_command(command, fmt::format("filesystems.{}", name)));
   }
   const OptionSet& defaults = tenant.defaults;
-  if (!defaults.size) return refuse(tenant, "default-options.size", "is missing; set it, for example to \"10GB\"");
+  if (!defaults.size)
+    return refuse(tenant, "default-options.size", "is missing; set it, for example to \"10GB\"");
   if (defaults.filesystem && !defaults.filesystem->empty() &&
       !tenant.filesystems.contains(*defaults.filesystem)) {
     std::vector<std::string> names;

@@ -2,15 +2,15 @@
 // The records of the control plane and their states. Plain values; the rules are functions.
 #pragma once
 
+#include "base/clock.h"
+#include "model/names.h"
+#include "model/options.h"
+
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/clock.h"
-#include "model/names.h"
-#include "model/options.h"
 
 namespace volplugin::model {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/size.h"
 
+#include "model/names.h"
+
 #include <array>
 #include <charconv>
-
-#include "model/names.h"
 
 namespace volplugin::model {
 namespace {
@@ -23,10 +23,11 @@ std::string lower(std::string_view text) {
 }
 
 Error refuse(std::string_view text, std::string_view why) {
-  return make_error(Code::invalid_argument,
-                    fmt::format("size '{}' {}: write a positive whole number and a unit, one of B KB MB GB TB "
-                                "(base 1024), for example 10GB",
-                                printable(text), why));
+  return make_error(
+      Code::invalid_argument,
+      fmt::format("size '{}' {}: write a positive whole number and a unit, one of B KB MB GB TB "
+                  "(base 1024), for example 10GB",
+                  printable(text), why));
 }
 
 Result<unsigned> shift_of(std::string_view text, std::string_view unit, BareNumber bare) {

@@ -2,11 +2,11 @@
 // Sizes as people write them. Base 1024 for every spelling (the requirements' "10MB" is 10 MiB).
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include "base/bytes.h"
 #include "base/result.h"
+
+#include <string>
+#include <string_view>
 
 namespace volplugin::model {
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's questions and its part in creating and removing; mount.cc, unmount.cc and recover.cc have the rest.
+// The agent's questions and its part in creating and removing; mount.cc, unmount.cc and recover.cc have the
+// rest.
 #include "node/agent.h"
 
 #include "model/size.h"
@@ -12,7 +13,9 @@ namespace {
 constexpr Millis kCachedPatience{5'000};
 
 // Volumes that Docker should see: one that is half made or half gone does not exist for it.
-bool visible(const model::Volume& volume) { return volume.phase == model::Phase::ready; }
+bool visible(const model::Volume& volume) {
+  return volume.phase == model::Phase::ready;
+}
 
 }  // namespace
 
@@ -37,7 +40,8 @@ void Agent::engine_activated(std::optional<pid_t> engine) {
     parts_.warn("noting the engine's start: " + noted.error().message);
 }
 
-Result<> Agent::create(const Op& op, const std::string& name, const std::map<std::string, std::string>& options) {
+Result<> Agent::create(const Op& op, const std::string& name,
+                       const std::map<std::string, std::string>& options) {
   auto id = TRY(model::parse_volume_id(name));
   const auto outcome = TRY(parts_.volmaster.create_volume(op, {std::move(id), options, settings_.node}));
   const std::lock_guard lock(cache_mutex_);
@@ -62,8 +66,8 @@ Result<std::string> Agent::path(const Op& op, const std::string& name) {
 service::VolumeStatus Agent::status_of(const model::Volume& volume) const {
   const auto entry = journal_->find(volume.id);
   const bool in_use = entry && !entry->uses.empty();
-  service::VolumeStatus status{volume.id.name(), in_use ? parts_.executor.data_path(volume.id) : "",
-                               volume.created_at, {}};
+  service::VolumeStatus status{
+      volume.id.name(), in_use ? parts_.executor.data_path(volume.id) : "", volume.created_at, {}};
   status.status = {{"phase", std::string(to_string(volume.phase))},
                    {"size", model::format_size(volume.size)},
                    {"filesystem", volume.options.filesystem},
@@ -85,7 +89,8 @@ Result<service::VolumeStatus> Agent::get(const Op& op, const std::string& name) 
   const std::lock_guard lock(cache_mutex_);
   if (volume) {
     if (!visible((*volume)->value))
-      return make_error(Code::not_found, fmt::format("volume '{}' is {}", name, to_string((*volume)->value.phase)));
+      return make_error(Code::not_found,
+                        fmt::format("volume '{}' is {}", name, to_string((*volume)->value.phase)));
     cache_[id.name()] = *volume;
     return status_of((*volume)->value);
   }
@@ -132,9 +137,11 @@ Result<std::vector<service::VolumeStatus>> Agent::cached_list(const Error& why) 
 // A task may be overtaken by its own undoing (another thread, a stopped process, a slow network): then the
 // record is gone, and an image made now would be nobody's. We hold the volume's turn, so it stays as it is.
 Result<> Agent::check_wanted(const Op& op, const model::Volume& volume) {
-  const auto record = TRY_CTX(parts_.volmaster.get_volume(op, volume.id), "checking that the volume is still wanted");
+  const auto record =
+      TRY_CTX(parts_.volmaster.get_volume(op, volume.id), "checking that the volume is still wanted");
   if (record->value.uid == volume.uid && record->value.phase == model::Phase::creating) return {};
-  return make_error(Code::cancelled, fmt::format("volume '{}' is not being created any more", volume.id.name()));
+  return make_error(Code::cancelled,
+                    fmt::format("volume '{}' is not being created any more", volume.id.name()));
 }
 
 service::TaskResult Agent::run_task(const Op& op, const service::Task& task) {

@@ -13,15 +13,15 @@
 // Threads: any; one call at a time per volume (queue), different volumes in parallel.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <mutex>
-
 #include "base/keyed_queue.h"
 #include "executor/executor.h"
 #include "node/journal.h"
 #include "service/volmaster.h"
 #include "service/volume_service.h"
+
+#include <functional>
+#include <memory>
+#include <mutex>
 
 namespace volplugin::node {
 
@@ -46,7 +46,8 @@ class Agent final : public service::VolumeService {
   static Result<std::unique_ptr<Agent>> open(AgentParts parts, AgentSettings settings);
 
   void engine_activated(std::optional<pid_t> engine) override;
-  Result<> create(const Op& op, const std::string& name, const std::map<std::string, std::string>& options) override;
+  Result<> create(const Op& op, const std::string& name,
+                  const std::map<std::string, std::string>& options) override;
   Result<> remove(const Op& op, const std::string& name) override;
   Result<std::string> mount(const Op& op, const service::MountRequest& request) override;
   Result<> unmount(const Op& op, const std::string& name, const std::string& mount_id) override;

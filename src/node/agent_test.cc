@@ -3,14 +3,14 @@
 // sends in each case was observed; docs/docker.md lists it.
 #include "node/agent.h"
 
-#include <gtest/gtest.h>
-
-#include <filesystem>
-
 #include "backend/sim/sim_backend.h"
 #include "control/control_plane.h"
 #include "executor/fake_filesystems_for_test.h"
 #include "kv/memory/memory_store.h"
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
 
 namespace volplugin::node {
 namespace {
@@ -19,8 +19,10 @@ using Options = std::map<std::string, std::string>;
 
 class AgentTest : public testing::Test {
  protected:
-  AgentTest() : cluster_(std::make_shared<backend::SimCluster>(backend::Scope::host_local, Bytes::gib(100))),
-                filesystems_(cluster_, "host1"), tasks_(clock_) {
+  AgentTest()
+      : cluster_(std::make_shared<backend::SimCluster>(backend::Scope::host_local, Bytes::gib(100))),
+        filesystems_(cluster_, "host1"),
+        tasks_(clock_) {
     char pattern[] = "/tmp/volplugin-agent-XXXXXX";
     dir_ = mkdtemp(pattern);
     auto sim = std::make_unique<backend::SimBackend>(cluster_, "host1");

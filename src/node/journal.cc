@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/journal.h"
 
-#include <filesystem>
-
 #include "os/file.h"
 #include "os/mount.h"
 #include "wire/records.h"
+
+#include <filesystem>
 
 namespace volplugin::node {
 namespace {
@@ -13,7 +13,8 @@ namespace {
 constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
 constexpr std::string_view kSuffix = ".json";
-constexpr std::string_view kEngineFile = "engine.json";  // no volume file: an image name has a dot before .json
+constexpr std::string_view kEngineFile =
+    "engine.json";  // no volume file: an image name has a dot before .json
 
 std::string encode(const std::string& boot_id, const JournalEntry& entry) {
   wire::JsonWriter writer;
@@ -57,7 +58,8 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& dir, const std
 Result<> Journal::load(std::vector<std::string>& problems) {
   std::error_code failed;
   std::vector<std::string> names;
-  for (const auto& file : std::filesystem::directory_iterator(dir_, failed)) names.push_back(file.path().filename());
+  for (const auto& file : std::filesystem::directory_iterator(dir_, failed))
+    names.push_back(file.path().filename());
   if (failed) return make_error(Code::unavailable, fmt::format("listing {}: {}", dir_, failed.message()));
   for (const auto& name : names) {
     if (!name.ends_with(kSuffix)) continue;
@@ -125,7 +127,8 @@ Result<> Journal::erase(const model::VolumeId& id) {
   }
   std::error_code failed;
   std::filesystem::remove(file_of(id), failed);
-  if (failed) return make_error(Code::internal, fmt::format("removing {}: {}", file_of(id), failed.message()));
+  if (failed)
+    return make_error(Code::internal, fmt::format("removing {}: {}", file_of(id), failed.message()));
   return {};
 }
 

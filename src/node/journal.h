@@ -6,13 +6,13 @@
 // Thread-safe; calls for one volume are serialised by the agent.
 #pragma once
 
+#include "model/records.h"
+
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "model/records.h"
 
 namespace volplugin::node {
 
@@ -24,7 +24,7 @@ struct CountedUse {
 };
 
 struct JournalEntry {
-  model::Volume volume;  // as mounted: enough to unmount it without asking anybody
+  model::Volume volume;          // as mounted: enough to unmount it without asking anybody
   std::vector<CountedUse> uses;  // empty: being unmounted
 };
 

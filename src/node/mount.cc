@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include "base/faults.h"
 #include "node/agent.h"
+
+#include <algorithm>
 
 namespace volplugin::node {
 namespace {
@@ -10,11 +10,12 @@ namespace {
 constexpr Millis kCleanupTimeout{20'000};
 
 Error not_visible(const std::string& path) {
-  return make_error(Code::unsupported,
-                    fmt::format("the Docker engine does not see {}: it runs in another mount namespace than "
-                                "volplugin, and the container would get an empty directory. Run both in the same "
-                                "namespace, or share the mount root with mount propagation (rshared)",
-                                path));
+  return make_error(
+      Code::unsupported,
+      fmt::format("the Docker engine does not see {}: it runs in another mount namespace than "
+                  "volplugin, and the container would get an empty directory. Run both in the same "
+                  "namespace, or share the mount root with mount propagation (rshared)",
+                  path));
 }
 
 }  // namespace
@@ -68,16 +69,17 @@ Result<std::string> Agent::share_mount(const Op& op, JournalEntry entry, const m
   const auto id = entry.volume.id;
   const auto volume = parts_.volmaster.get_volume(op, id);
   if (volume && (*volume)->value.uid != entry.volume.uid)
-    return make_error(Code::conflict, fmt::format("an earlier volume called '{}' is still in use on this host; stop "
-                                                  "its containers first",
-                                                  id.name()));
+    return make_error(Code::conflict,
+                      fmt::format("an earlier volume called '{}' is still in use on this host; stop "
+                                  "its containers first",
+                                  id.name()));
   TRY(check_visible(id, engine));
   const bool was_unmounting = entry.uses.empty();
   count_use(entry, use);
   // Nobody else can have been given the volume: its record stays ours until it is released.
   if (was_unmounting && volume)
-    TRY(parts_.volmaster.acquire_mount(op, {id, settings_.node, parts_.executor.mount_point(id),
-                                            {use, entry.uses.front().since}}));
+    TRY(parts_.volmaster.acquire_mount(
+        op, {id, settings_.node, parts_.executor.mount_point(id), {use, entry.uses.front().since}}));
   TRY(journal_->put(entry));
   tell_volmaster(op, entry, "");
   return parts_.executor.data_path(id);
@@ -86,7 +88,8 @@ Result<std::string> Agent::share_mount(const Op& op, JournalEntry entry, const m
 Result<> Agent::check_visible(const model::VolumeId& id, std::optional<pid_t> engine) {
   if (!engine) return {};  // asked over TCP or in process: nobody to compare with
   const std::string where = parts_.executor.mount_point(id);
-  if (!TRY_CTX(parts_.filesystems.visible_to(*engine, where), "checking that the Docker engine sees {}", where))
+  if (!TRY_CTX(parts_.filesystems.visible_to(*engine, where), "checking that the Docker engine sees {}",
+               where))
     return not_visible(where);
   return {};
 }
@@ -102,8 +105,9 @@ void Agent::count_use(JournalEntry& entry, const model::MountId& use) {
   }
   const bool other_life = known->engine != engine;  // the engine was killed and starts its container again
   // An Unmount was lost while this agent was down: no container has the volume now.
-  const bool lost = known->since < started_at_ &&
-                    !parts_.filesystems.used_elsewhere(parts_.executor.mount_point(entry.volume.id)).value_or(true);
+  const bool lost =
+      known->since < started_at_ &&
+      !parts_.filesystems.used_elsewhere(parts_.executor.mount_point(entry.volume.id)).value_or(true);
   if (other_life || lost) {
     *known = {use, 1, engine, parts_.clock.wall()};
   } else {

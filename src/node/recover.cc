@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an agent puts right at start and from time to time: its registration, mount records of an earlier
 // life, unmounts that found the device busy, uses whose Unmount never came.
-#include <algorithm>
-
 #include "node/agent.h"
+
+#include <algorithm>
 
 namespace volplugin::node {
 
 void Agent::recover_step(const Op& op) {
   if (!registered_) {
     if (const auto done = register_node(op); !done) {
-      if (done.error().code != Code::unavailable) parts_.warn("registering this node: " + done.error().message);
+      if (done.error().code != Code::unavailable)
+        parts_.warn("registering this node: " + done.error().message);
     } else if (const auto taken = take_over_records(op); !taken) {
       parts_.warn("taking over the mounts of an earlier run: " + taken.error().message);
     } else {
@@ -26,7 +27,8 @@ void Agent::recover_step(const Op& op) {
 Result<> Agent::register_node(const Op& op) {
   model::Node node{settings_.node, settings_.version, settings_.backends, settings_.boot_id, started_at_};
   TRY(parts_.volmaster.register_node(op, node));
-  // Fills the cache: Docker may ask for a volume for the first time when volmaster cannot be reached any more.
+  // Fills the cache: Docker may ask for a volume for the first time when volmaster cannot be reached any
+  // more.
   TRY(list(op));
   return {};
 }
@@ -54,7 +56,8 @@ Result<> Agent::take_over(const Op& op, const model::VolumeId& id) {
   if (!turn) return make_error(Code::busy, fmt::format("volume '{}' is being worked on", id.name()));
   if (journal_->find(id)) return {};
   const auto volume = parts_.volmaster.get_volume(op, id);
-  if (!volume && volume.error().code == Code::not_found) return parts_.volmaster.release_mount(op, id, settings_.node);
+  if (!volume && volume.error().code == Code::not_found)
+    return parts_.volmaster.release_mount(op, id, settings_.node);
   if (!volume) return volume.error();
   const JournalEntry entry{(*volume)->value, {}};
   TRY(journal_->put(entry));  // reconcile() takes it down
@@ -63,9 +66,8 @@ Result<> Agent::take_over(const Op& op, const model::VolumeId& id) {
 
 bool Agent::lost_unmounts(const JournalEntry& entry) const {
   const std::uint64_t engine = journal_->engine();
-  return std::any_of(entry.uses.begin(), entry.uses.end(), [&](const CountedUse& use) {
-    return use.engine != engine || use.since < started_at_;
-  });
+  return std::any_of(entry.uses.begin(), entry.uses.end(),
+                     [&](const CountedUse& use) { return use.engine != engine || use.since < started_at_; });
 }
 
 void Agent::reconcile(const Op& op, const model::VolumeId& id) {
@@ -82,7 +84,8 @@ void Agent::reconcile(const Op& op, const model::VolumeId& id) {
     // volume and nobody touches it between two looks, nobody will.
     if (parts_.filesystems.used_elsewhere(where).value_or(true)) return;
     if (!parts_.filesystems.expire(where).value_or(false)) return;
-    parts_.warn(fmt::format("volume '{}': no container uses it any more, though Docker never said so", id.name()));
+    parts_.warn(
+        fmt::format("volume '{}': no container uses it any more, though Docker never said so", id.name()));
   } else if (!entry->uses.empty()) {
     // Unmounted by hand; containers that run on keep the device busy, and then the uses are still true.
     const auto outcome = parts_.executor.unmount(op, entry->volume);

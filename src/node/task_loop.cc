@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/task_loop.h"
 
-#include <pthread.h>
-
 #include <condition_variable>
+
+#include <pthread.h>
 
 namespace volplugin::node {
 namespace {
 
-constexpr Millis kPollWait{25'000};     // below usual proxy and NAT timeouts
-constexpr Millis kPollSlack{10'000};    // for the answer to come back
+constexpr Millis kPollWait{25'000};   // below usual proxy and NAT timeouts
+constexpr Millis kPollSlack{10'000};  // for the answer to come back
 constexpr Millis kReportTimeout{30'000};
-constexpr Millis kRetryPause{500};      // volmaster cannot be reached
+constexpr Millis kRetryPause{500};  // volmaster cannot be reached
 
 void pause(std::stop_token stop, Millis time) {
   std::mutex mutex;

@@ -3,11 +3,11 @@
 // Not needed in standalone mode. Destroying it lets running tasks finish.
 #pragma once
 
+#include "node/agent.h"
+
 #include <mutex>
 #include <thread>
 #include <vector>
-
-#include "node/agent.h"
 
 namespace volplugin::node {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include "base/faults.h"
 #include "node/agent.h"
+
+#include <algorithm>
 
 namespace volplugin::node {
 namespace {
@@ -42,8 +42,9 @@ Result<> Agent::finish_unmount(const Op& op, const JournalEntry& entry) {
   const auto& id = entry.volume.id;
   auto unmounted = parts_.executor.unmount(op, entry.volume);
   if (unmounted && *unmounted == executor::Unmounted::busy)
-    unmounted = make_error(Code::busy, "the device is still in use by another mount namespace (a container that "
-                                       "runs on, or a process that copied the host's mounts)");
+    unmounted = make_error(Code::busy,
+                           "the device is still in use by another mount namespace (a container that "
+                           "runs on, or a process that copied the host's mounts)");
   if (!unmounted) {
     tell_volmaster(op, entry, unmounted.error().message);
     return unmounted.error();
@@ -57,13 +58,16 @@ Result<> Agent::finish_unmount(const Op& op, const JournalEntry& entry) {
 
 // Keeps the mount record's uses and phase true for people who look; the journal is what counts.
 void Agent::tell_volmaster(const Op& op, const JournalEntry& entry, const std::string& message) {
-  service::UpdateMount update{entry.volume.id, settings_.node,
-                              entry.uses.empty() ? model::MountPhase::unmounting : model::MountPhase::mounted, message,
+  service::UpdateMount update{entry.volume.id,
+                              settings_.node,
+                              entry.uses.empty() ? model::MountPhase::unmounting : model::MountPhase::mounted,
+                              message,
                               {}};
   for (const auto& use : entry.uses) update.uses.push_back({use.id, use.since});
   const auto told = parts_.volmaster.update_mount(op.for_cleanup(kTellTimeout), update);
   if (!told && told.error().code != Code::unavailable && told.error().code != Code::not_found)
-    parts_.warn(fmt::format("telling volmaster about volume '{}': {}", entry.volume.id.name(), told.error().message));
+    parts_.warn(
+        fmt::format("telling volmaster about volume '{}': {}", entry.volume.id.name(), told.error().message));
 }
 
 }  // namespace volplugin::node

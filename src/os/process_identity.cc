@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/process_identity.h"
 
-#include <sstream>
-
 #include "os/file.h"
+
+#include <sstream>
 
 namespace volplugin::os {
 

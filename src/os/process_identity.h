@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/types.h>
+#include "base/result.h"
 
 #include <string>
 
-#include "base/result.h"
+#include <sys/types.h>
 
 namespace volplugin::os {
 

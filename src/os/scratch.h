@@ -60,6 +60,8 @@ class PrivateMounts {
   PrivateMounts(const PrivateMounts&) = delete;
   PrivateMounts& operator=(const PrivateMounts&) = delete;
   ~PrivateMounts() {
+    // A thread that was started meanwhile shares our root and working directory, and then setns refuses.
+    CHECK(::unshare(CLONE_FS) == 0);
     CHECK(::setns(before_.get(), CLONE_NEWNS) == 0);
     std::filesystem::current_path(directory_);
   }

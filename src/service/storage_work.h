@@ -4,11 +4,11 @@
 // the caller; calls for different volumes run in parallel.
 #pragma once
 
-#include <string>
-
 #include "base/bytes.h"
 #include "base/op.h"
 #include "model/records.h"
+
+#include <string>
 
 namespace volplugin::service {
 

@@ -5,15 +5,15 @@
 // Errors common to all: unavailable (cannot be reached, or its store cannot), deadline_exceeded.
 #pragma once
 
+#include "base/op.h"
+#include "model/records.h"
+#include "service/storage_work.h"
+
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/op.h"
-#include "model/records.h"
-#include "service/storage_work.h"
 
 namespace volplugin::service {
 
@@ -43,9 +43,9 @@ struct CreateOutcome {
 };
 
 enum class RemoveMode {
-  delete_data,     // volcli volume remove
-  if_ephemeral,    // docker volume rm: deletes data only of an ephemeral volume, else does nothing
-  forget_record,   // volcli volume force-remove: the record only
+  delete_data,    // volcli volume remove
+  if_ephemeral,   // docker volume rm: deletes data only of an ephemeral volume, else does nothing
+  forget_record,  // volcli volume force-remove: the record only
 };
 
 struct AcquireMount {

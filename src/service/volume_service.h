@@ -3,14 +3,14 @@
 // lvmvd. Names come unparsed; each implementation has its own rule for them. Thread-safe, blocking.
 #pragma once
 
-#include <sys/types.h>
+#include "base/op.h"
 
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/op.h"
+#include <sys/types.h>
 
 namespace volplugin::service {
 

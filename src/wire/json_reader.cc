@@ -2,15 +2,18 @@
 #include "wire/json_reader.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
+
+#include <nlohmann/json.hpp>
 
 namespace volplugin::wire {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-const Json& as_json(const void* node) { return *static_cast<const Json*>(node); }
+const Json& as_json(const void* node) {
+  return *static_cast<const Json*>(node);
+}
 
 // The library parses any depth, but copying or printing a deep value overflows the stack: count first.
 bool too_deep(std::string_view text) {
@@ -19,8 +22,10 @@ bool too_deep(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
@@ -38,7 +43,8 @@ class DuplicateKeys {
   bool operator()(int, Json::parse_event_t event, Json& value) {
     if (event == Json::parse_event_t::object_start) open_.emplace_back();
     if (event == Json::parse_event_t::object_end) open_.pop_back();
-    if (event == Json::parse_event_t::key && !open_.back().insert(value.get<std::string>()).second && duplicate.empty())
+    if (event == Json::parse_event_t::key && !open_.back().insert(value.get<std::string>()).second &&
+        duplicate.empty())
       duplicate = value.get<std::string>();
     return true;
   }
@@ -60,7 +66,8 @@ std::string printable_key(std::string_view key) {
 
 Result<JsonValue> JsonValue::parse(std::string_view text, std::string_view what) {
   if (too_deep(text))
-    return make_error(Code::invalid_argument, fmt::format("{}: nested deeper than {} levels", what, kMaxDepth));
+    return make_error(Code::invalid_argument,
+                      fmt::format("{}: nested deeper than {} levels", what, kMaxDepth));
   DuplicateKeys keys;
   try {
     auto document = std::make_shared<Json>(Json::parse(text, std::ref(keys)));
@@ -78,7 +85,8 @@ Result<JsonValue> JsonValue::parse(std::string_view text, std::string_view what)
 }
 
 Error JsonValue::error(std::string_view why) const {
-  return make_error(Code::invalid_argument, path_.empty() ? std::string(why) : fmt::format("{}: {}", path_, why));
+  return make_error(Code::invalid_argument,
+                    path_.empty() ? std::string(why) : fmt::format("{}: {}", path_, why));
 }
 
 Result<std::string> JsonValue::as_string() const {
@@ -120,15 +128,20 @@ Result<std::map<std::string, std::string>> JsonValue::as_string_map() const {
   return out;
 }
 
-bool JsonValue::is_null() const { return as_json(node_).is_null(); }
-bool JsonValue::is_object() const { return as_json(node_).is_object(); }
+bool JsonValue::is_null() const {
+  return as_json(node_).is_null();
+}
+bool JsonValue::is_object() const {
+  return as_json(node_).is_object();
+}
 
 std::string JsonValue::text(int indent) const {
   return as_json(node_).dump(indent == 0 ? -1 : indent, ' ', false, Json::error_handler_t::replace);
 }
 
 Result<JsonObject> JsonObject::open(const JsonValue& value) {
-  if (!value.is_object()) return value.error(fmt::format("must be an object, not {}", as_json(value.node_).type_name()));
+  if (!value.is_object())
+    return value.error(fmt::format("must be an object, not {}", as_json(value.node_).type_name()));
   return JsonObject(value);
 }
 
@@ -146,14 +159,18 @@ Result<JsonValue> JsonObject::get(std::string_view key) {
   return *found;
 }
 
-Result<std::string> JsonObject::string(std::string_view key) { return TRY(get(key)).as_string(); }
+Result<std::string> JsonObject::string(std::string_view key) {
+  return TRY(get(key)).as_string();
+}
 
 Result<std::string> JsonObject::string_or(std::string_view key, std::string_view fallback) {
   const auto found = find(key);
   return found ? found->as_string() : Result<std::string>(std::string(fallback));
 }
 
-Result<std::uint64_t> JsonObject::uint(std::string_view key) { return TRY(get(key)).as_uint(); }
+Result<std::uint64_t> JsonObject::uint(std::string_view key) {
+  return TRY(get(key)).as_uint();
+}
 
 Result<std::uint64_t> JsonObject::uint_or(std::string_view key, std::uint64_t fallback) {
   const auto found = find(key);

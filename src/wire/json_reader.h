@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading JSON from outside: strict, bounded, with the place of every error as a path ("rate-limit.read-bps").
-// Nothing is coerced: 1.9 is not a whole number, "1" is not a number, a key given twice is refused.
+// Reading JSON from outside: strict, bounded, with the place of every error as a path
+// ("rate-limit.read-bps"). Nothing is coerced: 1.9 is not a whole number, "1" is not a number, a key given
+// twice is refused.
 #pragma once
+
+#include "base/result.h"
 
 #include <cstdint>
 #include <limits>
@@ -11,8 +14,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/result.h"
 
 namespace volplugin::wire {
 

@@ -52,7 +52,7 @@ class JsonWriter {
   std::string out_;
   int indent_;
   int depth_ = 0;
-  bool first_ = true;      // no element yet in the innermost container
+  bool first_ = true;  // no element yet in the innermost container
   bool after_key_ = false;
 };
 

@@ -71,7 +71,8 @@ void write(JsonWriter& writer, const service::TaskResult& result) {
   writer.begin_object().field("id", result.id);
   if (result.error) {
     writer.key("error").begin_object().field("code", to_string(result.error->code));
-    writer.field("message", result.error->message).field("effect-unknown", result.error->effect == Effect::unknown);
+    writer.field("message", result.error->message)
+        .field("effect-unknown", result.error->effect == Effect::unknown);
     writer.end_object();
   } else {
     writer.field("size-bytes", result.made.size.count).field("filesystem-type", result.made.filesystem_type);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/options.h"
 
-#include <limits>
-
 #include "model/duration.h"
 #include "model/names.h"
 #include "model/size.h"
+
+#include <limits>
 
 namespace volplugin::wire {
 namespace {
@@ -86,9 +86,8 @@ Result<model::OptionSet> parse_options(const JsonValue& value) {
   TRY(read_word(object, "backend", set.backend));
   TRY(read_word(object, "pool", set.pool));
   if (const auto size = object.find("size"))
-    set.size = TRY(parse_text(*size, [](const std::string& text) {
-      return model::parse_size(text, model::BareNumber::refused);
-    }));
+    set.size = TRY(parse_text(
+        *size, [](const std::string& text) { return model::parse_size(text, model::BareNumber::refused); }));
   if (const auto found = object.find("snapshots")) set.snapshots = TRY(found->as_bool());
   if (const auto found = object.find("snapshot")) TRY(read_snapshot(*found, set));
   TRY(read_word(object, "filesystem", set.filesystem));

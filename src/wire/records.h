@@ -3,12 +3,12 @@
 // write(writer, x) appends; parse_x(value) reads strictly. A `revision` of 0 is not written.
 #pragma once
 
-#include <string>
-
 #include "model/records.h"
 #include "service/volmaster.h"
 #include "wire/json_reader.h"
 #include "wire/json_writer.h"
+
+#include <string>
 
 namespace volplugin::wire {
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gtest/gtest.h>
+#include "wire/records.h"
 
 #include <fstream>
 #include <sstream>
 
-#include "wire/records.h"
+#include <gtest/gtest.h>
 
 namespace volplugin::wire {
 namespace {
 
-model::TenantName tenant_name() { return *model::TenantTag::parse("tenant1"); }
+model::TenantName tenant_name() {
+  return *model::TenantTag::parse("tenant1");
+}
 
 Result<model::Tenant> read_tenant(const std::string& text) {
   return parse_tenant(TRY(JsonValue::parse(text, "policy")), tenant_name());
@@ -39,11 +41,15 @@ TEST(TenantJson, TheDocumentsExampleReadsAndWritesBack) {
 TEST(TenantJson, ErrorsNameTheFieldAndTheRule) {
   EXPECT_EQ(message_of(R"({"default-options": {"size": 10}})"),
             "default-options.size: must be a string, not number");
-  EXPECT_NE(message_of(R"({"default-options": {"sise": "1GB"}})").find("unknown key \"sise\""), std::string::npos);
-  EXPECT_NE(message_of(R"({"default-options": {"snapshot": {"keep": -1}}})").find("default-options.snapshot.keep"),
+  EXPECT_NE(message_of(R"({"default-options": {"sise": "1GB"}})").find("unknown key \"sise\""),
             std::string::npos);
-  EXPECT_NE(message_of(R"({"default-options": {"snapshot": {"keep": 1.5}}})").find("whole number"), std::string::npos);
-  EXPECT_NE(message_of(R"({"default-options": {"rate-limit": {"read-bps": 18446744073709551616}}})").find("read-bps"),
+  EXPECT_NE(
+      message_of(R"({"default-options": {"snapshot": {"keep": -1}}})").find("default-options.snapshot.keep"),
+      std::string::npos);
+  EXPECT_NE(message_of(R"({"default-options": {"snapshot": {"keep": 1.5}}})").find("whole number"),
+            std::string::npos);
+  EXPECT_NE(message_of(R"({"default-options": {"rate-limit": {"read-bps": 18446744073709551616}}})")
+                .find("read-bps"),
             std::string::npos);
   EXPECT_NE(message_of(R"({"filesystems": {"ext4": 1}})").find("filesystems.ext4"), std::string::npos);
   EXPECT_NE(message_of(R"({"default-options": [])").find("not valid JSON"), std::string::npos);
@@ -76,7 +82,8 @@ TEST(Json, WriterIndentsAsPeopleRead) {
 }
 
 model::Volume volume() {
-  model::Volume made{*model::parse_volume_id("tenant1/a.b"), "uid-1", {"loop", "default", Bytes::gib(1), "ext4"}};
+  model::Volume made{
+      *model::parse_volume_id("tenant1/a.b"), "uid-1", {"loop", "default", Bytes::gib(1), "ext4"}};
   made.options.snapshots = true;
   made.options.snapshot_frequency = std::chrono::minutes(5);
   made.options.snapshot_keep = 2;
@@ -101,8 +108,15 @@ TEST(RecordJson, VolumesReadBackWhole) {
 }
 
 TEST(RecordJson, MountsNodesAndTasksReadBackWhole) {
-  model::Mount mount{volume().id, "uid-1", *volume().node, 9, model::MountPhase::unmounting, "/m", "busy",
-                     {{*model::MountIdTag::parse("abc"), FakeClock().wall()}}, FakeClock().wall()};
+  model::Mount mount{volume().id,
+                     "uid-1",
+                     *volume().node,
+                     9,
+                     model::MountPhase::unmounting,
+                     "/m",
+                     "busy",
+                     {{*model::MountIdTag::parse("abc"), FakeClock().wall()}},
+                     FakeClock().wall()};
   EXPECT_EQ(to_text(parse_mount(*JsonValue::parse(to_text(mount), "x"))->value), to_text(mount));
   model::Node node{*volume().node, "1.0", {"loop", "sim"}, "boot", FakeClock().wall()};
   EXPECT_EQ(to_text(parse_node(*JsonValue::parse(to_text(node), "x"))->value), to_text(node));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A policy document: whatever comes, an answer; what is accepted reads back the same.
+#include "wire/records.h"
+
 #include <cstdlib>
 #include <string_view>
-
-#include "wire/records.h"
 
 using namespace volplugin;
 
@@ -13,7 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
   if (!value) return 0;
   const auto tenant = wire::parse_tenant(*value, *model::TenantTag::parse("t"));
   if (!tenant) return 0;
-  const auto again = wire::parse_tenant(*wire::JsonValue::parse(wire::to_text(*tenant), "again"), tenant->name);
-  if (!again || again->defaults != tenant->defaults || again->filesystems != tenant->filesystems) std::abort();
+  const auto again =
+      wire::parse_tenant(*wire::JsonValue::parse(wire::to_text(*tenant), "again"), tenant->name);
+  if (!again || again->defaults != tenant->defaults || again->filesystems != tenant->filesystems)
+    std::abort();
   return 0;
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names, sizes, durations, driver options and mkfs commands.
-#include <cstdlib>
-#include <string>
-
 #include "model/duration.h"
 #include "model/filesystem_command.h"
 #include "model/names.h"
 #include "model/options.h"
 #include "model/size.h"
+
+#include <cstdlib>
+#include <string>
 
 using namespace volplugin;
 
@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
       parsed && *model::parse_duration(model::format_duration(*parsed)) != *parsed)
     std::abort();
   const auto cut = text.find('=');
-  if (cut != text.npos) (void)model::parse_driver_options({{text.substr(0, cut), text.substr(cut + 1)}}).has_value();
+  if (cut != text.npos)
+    (void)model::parse_driver_options({{text.substr(0, cut), text.substr(cut + 1)}}).has_value();
   if (model::check_filesystem_command(text, "f") &&
       model::expand_filesystem_command(text, "/dev/loop0").find("/dev/loop0") == std::string::npos)
     std::abort();

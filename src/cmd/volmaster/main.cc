@@ -10,7 +10,8 @@ namespace {
 
 Result<std::unique_ptr<daemon::VolmasterRole>> start(const daemon::VolmasterSettings& settings) {
   daemon::VolmasterRole::Request request{settings.common};
-  request.store = settings.store.empty() ? "sqlite:" + settings.common.data_dir + "/volplugin.db" : settings.store;
+  request.store =
+      settings.store.empty() ? "sqlite:" + settings.common.data_dir + "/volplugin.db" : settings.store;
   for (auto& socket : TRY(os::take_passed_sockets()))
     if (socket.name == "api") request.listening_fd = socket.fd.release();
   request.listen = settings.listen;

@@ -30,9 +30,10 @@ std::optional<int> socket_named(Roles& roles, std::string_view name) {
   return std::nullopt;
 }
 
-Result<> start_standalone(Roles& roles, const daemon::VolpluginSettings& settings, const model::NodeName& node,
-                          const std::string& mount_root) {
-  daemon::VolmasterRole::Request request{settings.common, "sqlite:" + settings.common.data_dir + "/volplugin.db"};
+Result<> start_standalone(Roles& roles, const daemon::VolpluginSettings& settings,
+                          const model::NodeName& node, const std::string& mount_root) {
+  daemon::VolmasterRole::Request request{settings.common,
+                                         "sqlite:" + settings.common.data_dir + "/volplugin.db"};
   request.listening_fd = socket_named(roles, "api");
   if (!request.listening_fd) request.listen = {"unix://" + settings.api_socket};
   request.local_node = node;
@@ -74,10 +75,10 @@ Result<> start(Roles& roles, const daemon::VolpluginSettings& settings) {
   roles.agent = TRY(daemon::AgentRole::open(
       request, volmaster, settings.standalone ? roles.volmaster->executor() : *roles.executor,
       settings.standalone ? roles.volmaster->filesystems() : roles.filesystems, system_clock()));
-  const std::string status = fmt::format("node {}: serving Docker on {}{}", node.str(),
-                                         request.listening_fd ? "the socket of the service manager"
-                                                              : settings.plugin_socket,
-                                         settings.standalone ? "" : ", volmaster " + settings.master);
+  const std::string status =
+      fmt::format("node {}: serving Docker on {}{}", node.str(),
+                  request.listening_fd ? "the socket of the service manager" : settings.plugin_socket,
+                  settings.standalone ? "" : ", volmaster " + settings.master);
   daemon::log(daemon::LogLevel::info, status);
   os::notify_ready(status);
   return {};
