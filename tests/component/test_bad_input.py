@@ -182,7 +182,8 @@ def test_unknown_options_name_the_known_ones(volplugin):
 # JSON
 
 @pytest.mark.parametrize("body, says", [
-    ({"tenant": "tenant1", "name": "v", "sise": 1}, 'unknown key "sise"; the keys here are tenant, name, options, node'),
+    ({"tenant": "tenant1", "name": "v", "sise": 1},
+     'unknown key "sise"; the keys here are tenant, name, options, node'),
     ({"tenant": "tenant1"}, 'the key "name" is missing'),
     ({"tenant": "tenant1", "name": 5}, "name: must be a string, not number"),
     ({"tenant": "tenant1", "name": "v", "options": []}, "options: must be an object, not array"),
@@ -206,7 +207,8 @@ def test_bad_json_for_rest(volplugin, body, says):
     ({"default-options": {"size": 16}}, "default-options.size: must be a string"),
     ({"default-options": {"size": "16MB", "snapshots": "yes"}}, "default-options.snapshots: must be true or false"),
     ({"default-options": {"size": "16MB", "snapshots": True}}, "frequency (at least 1s) and keep"),
-    ({"default-options": {"size": "16MB", "rate-limit": {"read-bps": -1}}}, "rate-limit.read-bps: must be a whole number"),
+    ({"default-options": {"size": "16MB", "rate-limit": {"read-bps": -1}}},
+     "rate-limit.read-bps: must be a whole number"),
     ({"default-options": {}}, "default-options.size: is missing"),
     ({"default-options": {"size": "16MB", "filesystem": "zfs"}}, "'zfs' is not one of its filesystems"),
     ({"default-options": {"size": "16MB"}, "filesystems": {"a b": "mkfs %"}}, "filesystem name 'a b'"),
