@@ -10,6 +10,8 @@ namespace {
 constexpr Millis kRecoveryInterval{5'000};
 constexpr Millis kRecoveryTimeout{60'000};
 constexpr mode_t kPluginSocketMode = 0600;
+// Calls blocked by slow storage must leave room for the others: dockerd has a connection per call.
+constexpr unsigned kDockerCalls = 64;
 constexpr size_t kLoggedBody = 200;
 
 }  // namespace
@@ -26,6 +28,7 @@ Result<std::unique_ptr<AgentRole>> AgentRole::open(const Request& request, servi
                                                          dockerplugin::PluginSettings{request.scope}, warn);
   http::Limits limits;
   limits.allow_empty_host = true;
+  limits.handler_threads = kDockerCalls;
   AgentRole* self = role.get();
   role->server_ = std::make_unique<http::Server>(limits, [self](http::Request received, http::Reply reply) {
     log(LogLevel::debug, fmt::format("docker {} {}", received.path, received.body.substr(0, kLoggedBody)));

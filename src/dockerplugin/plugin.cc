@@ -53,6 +53,13 @@ void Plugin::handle(http::Request request, http::Reply reply) {
                                                   request.method, request.path))));
     return;
   }
+  if (method->second == Method::get && request.body.empty()) {
+    // The engine's retry lost its body. It takes an error for "no such volume" and, when it starts, forgets
+    // the volume; a connection that closes is only a failed attempt.
+    log_("docker VolumeDriver.Get: a retry without a body; closing the connection");
+    reply.abandon();
+    return;
+  }
   const bool takes_long = method->second == Method::create || method->second == Method::mount;
   const Call call{
       method->second, request,

@@ -11,7 +11,8 @@ namespace {
 constexpr Millis kPollWait{25'000};   // below usual proxy and NAT timeouts
 constexpr Millis kPollSlack{10'000};  // for the answer to come back
 constexpr Millis kReportTimeout{30'000};
-constexpr Millis kRetryPause{500};  // volmaster cannot be reached
+constexpr Millis kLastReportTimeout{3'000};  // when the agent is ending
+constexpr Millis kRetryPause{500};           // volmaster cannot be reached
 
 void pause(std::stop_token stop, Millis time) {
   std::mutex mutex;
@@ -40,10 +41,11 @@ void TaskLoop::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     const auto task = fetch(stop);
     if (!task) continue;
-    const Op op(clock_, task->remaining, task->id, "volmaster");
+    // Told to end, the agent undoes what it has begun instead of waiting for it.
+    const Op op(clock_, task->remaining, task->id, "volmaster", stop);
     const auto result = agent_.run_task(op, *task);
     // Not delivered: volmaster's record says that the work is pending, and recovery asks again.
-    const Op report(clock_, kReportTimeout, task->id, "agent", stop);
+    const Op report(clock_, stop.stop_requested() ? kLastReportTimeout : kReportTimeout, task->id, "agent");
     (void)volmaster_.finish_task(report, agent_.name(), result).has_value();
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // TaskLoop: fetches this node's storage work from a remote volmaster and does it, several tasks at once.
-// Not needed in standalone mode. Destroying it lets running tasks finish.
+// Not needed in standalone mode. Destroying it cancels running tasks, which then undo what they began.
 #pragma once
 
 #include "node/agent.h"
