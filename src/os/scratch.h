@@ -49,6 +49,7 @@ class PrivateMounts {
  public:
   PrivateMounts()
       : before_(::open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC)),
+        root_(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)),
         directory_(std::filesystem::current_path()) {
     CHECK(::unshare(CLONE_NEWNS) == 0);
     CHECK(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
@@ -63,11 +64,14 @@ class PrivateMounts {
     // A thread that was started meanwhile shares our root and working directory, and then setns refuses.
     CHECK(::unshare(CLONE_FS) == 0);
     CHECK(::setns(before_.get(), CLONE_NEWNS) == 0);
+    // setns goes to the namespace's own root: back into the chroot, if we were in one.
+    CHECK(::fchdir(root_.get()) == 0 && ::chroot(".") == 0);
     std::filesystem::current_path(directory_);
   }
 
  private:
   FileDescriptor before_;
+  FileDescriptor root_;
   std::filesystem::path directory_;
 };
 

@@ -70,7 +70,7 @@ class Host:
         return self
 
     def enter(self, argv):
-        return ["nsenter", "-t", str(self.pid), "-m", "-u", "--"] + [str(a) for a in argv]
+        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-r", "--"] + [str(a) for a in argv]
 
     def run(self, *argv, check=True):
         result = subprocess.run(self.enter(argv), stdin=subprocess.DEVNULL, text=True, capture_output=True, timeout=120)
