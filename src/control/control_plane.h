@@ -84,7 +84,7 @@ class ControlPlane final : public service::Volmaster {
   Result<> finish_removal(const Op& op, const VolumeRecord& record);
   Result<> undo_create(const Op& op, const VolumeRecord& record);
   Result<VolumeRecord> store(const Op& op, const VolumeRecord& old, model::Volume changed);
-  std::unique_ptr<service::StorageWork> work_of(const model::Volume& volume) const;
+  std::shared_ptr<service::StorageWork> work_of(const model::Volume& volume) const;
 
   Parts parts_;
   Settings settings_;

@@ -66,16 +66,9 @@ Result<service::Health> ControlPlane::health(const Op& op) {
   return health;
 }
 
-std::unique_ptr<service::StorageWork> ControlPlane::work_of(const model::Volume& volume) const {
+std::shared_ptr<service::StorageWork> ControlPlane::work_of(const model::Volume& volume) const {
   if (volume.node && volume.node != settings_.local_node) return parts_.tasks.node(*volume.node);
-  // Not owned: the local executor outlives every call.
-  struct Borrowed final : service::StorageWork {
-    explicit Borrowed(service::StorageWork& work) : work_(work) {}
-    Result<service::Made> make(const Op& op, const model::Volume& v) override { return work_.make(op, v); }
-    Result<> remove(const Op& op, const model::Volume& v) override { return work_.remove(op, v); }
-    service::StorageWork& work_;
-  };
-  return std::make_unique<Borrowed>(parts_.local_work);
+  return {std::shared_ptr<void>(), &parts_.local_work};  // not owned: it outlives every call
 }
 
 }  // namespace volplugin::control

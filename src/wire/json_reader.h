@@ -39,7 +39,6 @@ class JsonValue {
 
  private:
   friend class JsonObject;
-  struct Node;
   JsonValue(std::shared_ptr<const void> document, const void* node, std::string path)
       : document_(std::move(document)), node_(node), path_(std::move(path)) {}
   std::shared_ptr<const void> document_;

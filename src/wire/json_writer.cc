@@ -120,10 +120,4 @@ JsonWriter& JsonWriter::boolean(bool value) {
   return *this;
 }
 
-JsonWriter& JsonWriter::null() {
-  element();
-  out_ += "null";
-  return *this;
-}
-
 }  // namespace volplugin::wire

@@ -22,7 +22,6 @@ class JsonWriter {
   JsonWriter& key(std::string_view name);
   JsonWriter& string(std::string_view text);
   JsonWriter& boolean(bool value);
-  JsonWriter& null();
   template <std::integral Number>
   JsonWriter& number(Number value) {
     element();
