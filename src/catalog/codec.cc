@@ -8,7 +8,7 @@ namespace {
 
 template <class T, class Parse>
 Result<T> decode_as(const std::string& name, const std::string& text, Parse parse) {
-  auto parsed = parse(TRY(wire::JsonValue::parse(text, "record")));
+  auto parsed = parse(TRY(json::Value::parse(text, "record")));
   if (!parsed) return std::move(parsed).error();
   T value = std::move(parsed->value);
   if (Codec<T>::name_of(value) != name)
@@ -23,7 +23,7 @@ std::string Codec<model::Tenant>::encode(const model::Tenant& tenant) {
 }
 Result<model::Tenant> Codec<model::Tenant>::decode(const std::string& name, const std::string& text) {
   const auto parsed = TRY(model::TenantTag::parse(name));
-  return wire::parse_tenant(TRY(wire::JsonValue::parse(text, "record")), parsed);
+  return wire::parse_tenant(TRY(json::Value::parse(text, "record")), parsed);
 }
 
 std::string Codec<model::Volume>::encode(const model::Volume& volume) {

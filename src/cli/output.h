@@ -31,16 +31,16 @@ struct View {
 // JSON with an indent of two and a newline at the end, as `get` prints one record.
 template <class T>
 std::string format_json(const T& value, std::uint64_t revision) {
-  wire::JsonWriter writer(2);
+  json::Writer writer(2);
   wire::write(writer, value, revision);
   return writer.take() + "\n";
 }
 
 template <class T>
-void write_item(wire::JsonWriter& writer, const model::Record<T>& record) {
+void write_item(json::Writer& writer, const model::Record<T>& record) {
   wire::write(writer, record->value, record->revision);
 }
-inline void write_item(wire::JsonWriter& writer, const model::Operation& operation) {
+inline void write_item(json::Writer& writer, const model::Operation& operation) {
   wire::write(writer, operation);
 }
 template <class T>
@@ -55,7 +55,7 @@ template <class Item, class T>
 std::string format_list(const std::vector<Item>& items, const View<T>& view, Format format) {
   switch (format) {
     case Format::json: {
-      wire::JsonWriter writer(2);
+      json::Writer writer(2);
       writer.begin_array();
       for (const Item& item : items) write_item(writer, item);
       writer.end_array();

@@ -3,29 +3,29 @@
 #pragma once
 
 #include "http/client.h"
+#include "json/reader.h"
 #include "model/records.h"
 #include "service/volmaster.h"
-#include "wire/json_reader.h"
 
 #include <string>
 
 namespace volplugin::client {
 
 template <class T>
-using Parse = Result<model::Versioned<T>> (*)(const wire::JsonValue&);
+using Parse = Result<model::Versioned<T>> (*)(const json::Value&);
 
 // Makes a record of what `parse` reads.
 template <class T>
 auto record_by(Parse<T> parse) {
-  return [parse](const wire::JsonValue& value) -> Result<model::Record<T>> {
+  return [parse](const json::Value& value) -> Result<model::Record<T>> {
     return std::make_shared<const model::Versioned<T>>(TRY(parse(value)));
   };
 }
 
 template <class T>
 auto page_by(Parse<T> parse) {
-  return [parse](const wire::JsonValue& value) -> Result<service::Page<T>> {
-    auto object = TRY(wire::JsonObject::open(value));
+  return [parse](const json::Value& value) -> Result<service::Page<T>> {
+    auto object = TRY(json::Object::open(value));
     service::Page<T> page;
     for (const auto& item : TRY(TRY(object.get("items")).as_array()))
       page.items.push_back(TRY(record_by(parse)(item)));

@@ -28,8 +28,8 @@ struct Problem {
   Error error;
 };
 
-Result<Problem> parse_problem(const wire::JsonValue& value, int status) {
-  auto object = TRY(wire::JsonObject::open(value));
+Result<Problem> parse_problem(const json::Value& value, int status) {
+  auto object = TRY(json::Object::open(value));
   const std::string code = TRY(object.string("code"));
   std::string message = TRY(object.string("detail"));
   const bool unknown = TRY(object.boolean_or("effect-unknown", effect_unknown(status)));
@@ -73,7 +73,7 @@ Result<Answer> Exchange::ask(const Op& op, const Question& question) const {
   Answer answer{response.status, std::nullopt};
   const bool success = response.status >= 200 && response.status < 300;
   if (response.body.empty() && success) return answer;
-  auto body = wire::JsonValue::parse(response.body, "answer");
+  auto body = json::Value::parse(response.body, "answer");
   if (!body)
     return not_understood(question, response.status,
                           fmt::format("'{}' is no JSON", model::printable(response.body)));

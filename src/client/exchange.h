@@ -6,7 +6,7 @@
 #include "base/op.h"
 #include "base/result.h"
 #include "http/client.h"
-#include "wire/json_reader.h"
+#include "json/reader.h"
 
 #include <memory>
 #include <optional>
@@ -24,7 +24,7 @@ struct Question {
 
 struct Answer {
   int status = 0;
-  std::optional<wire::JsonValue> body;  // of 204 and other empty ones: none
+  std::optional<json::Value> body;  // of 204 and other empty ones: none
 };
 
 class Exchange {
@@ -52,7 +52,7 @@ class Exchange {
   // Both at once.
   template <class Parse>
   auto read(const Op& op, const Question& question, Parse parse) const
-      -> decltype(parse(std::declval<const wire::JsonValue&>())) {
+      -> decltype(parse(std::declval<const json::Value&>())) {
     const Answer answer = TRY(ask(op, question));
     return understood(question, answer, parse);
   }

@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view kMounts = "/v1/mounts";
 
 std::string acquire_body(const service::AcquireMount& request) {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().field("node", request.node.str()).field("mount-point", request.mount_point);
   writer.key("use");
   wire::write(writer, request.use);
@@ -18,7 +18,7 @@ std::string acquire_body(const service::AcquireMount& request) {
 }
 
 std::string update_body(const service::UpdateMount& request) {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().field("node", request.node.str()).field("phase", to_string(request.phase));
   writer.field("message", request.message).key("uses").begin_array();
   for (const auto& use : request.uses) wire::write(writer, use);

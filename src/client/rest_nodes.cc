@@ -18,7 +18,7 @@ std::string target_of(const model::NodeName& name) {
 // "Nothing to do" must reach us before the Op ends: a wait that outlasts it would end as an error.
 std::string wait_body(const Op& op, Millis wait) {
   const Millis longest = std::max(op.remaining() - kAnswerTime, Millis(0));
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().field("wait-ms",
                               std::clamp(wait, Millis(0), std::min(longest, kLongestWait)).count());
   writer.end_object();

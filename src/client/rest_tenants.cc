@@ -11,8 +11,8 @@ std::string target_of(const model::TenantName& name) {
 }
 
 // The name and the revision stand beside the policy.
-Result<model::Versioned<model::Tenant>> parse_tenant(const wire::JsonValue& value) {
-  auto object = TRY(wire::JsonObject::open(value));
+Result<model::Versioned<model::Tenant>> parse_tenant(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   const auto name = TRY(model::TenantTag::parse(TRY(object.string("name"))));
   const std::uint64_t revision = TRY(object.uint("revision"));
   return model::Versioned<model::Tenant>{TRY(wire::parse_tenant(value, name)), revision};

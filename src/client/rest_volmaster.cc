@@ -7,16 +7,16 @@
 namespace volplugin::client {
 namespace {
 
-Result<std::vector<model::Operation>> parse_operations(const wire::JsonValue& value) {
-  auto object = TRY(wire::JsonObject::open(value));
+Result<std::vector<model::Operation>> parse_operations(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   std::vector<model::Operation> operations;
   for (const auto& item : TRY(TRY(object.get("items")).as_array()))
     operations.push_back(TRY(wire::parse_operation(item)));
   return operations;
 }
 
-Result<service::Health> parse_health(const wire::JsonValue& value) {
-  auto object = TRY(wire::JsonObject::open(value));
+Result<service::Health> parse_health(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   service::Health health;
   // Without it we would take silence for trouble, or trouble for health.
   health.ok = TRY(TRY(object.get("ok")).as_bool());

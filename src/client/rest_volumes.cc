@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view kVolumes = "/v1/volumes";
 
 std::string create_body(const service::CreateVolume& request) {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object();
   writer.field("tenant", request.id.tenant.str()).field("name", request.id.volume.str());
   writer.key("options").begin_object();

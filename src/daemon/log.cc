@@ -2,7 +2,7 @@
 #include "daemon/log.h"
 
 #include "base/clock.h"
-#include "wire/json_writer.h"
+#include "json/writer.h"
 
 #include <cstdlib>
 
@@ -82,7 +82,7 @@ void log(LogLevel level, std::string_view message) {
     spdlog::log(spd_level(level), "{}", on_one_line(message));
     return;
   }
-  wire::JsonWriter line;
+  json::Writer line;
   line.begin_object().field("time", format_rfc3339(system_clock().wall())).field("level", word_of(level));
   line.field("message", message).end_object();
   spdlog::log(spd_level(level), "{}", line.text());

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dockerplugin/requests.h"
 
-#include "wire/json_reader.h"
-#include "wire/json_writer.h"
+#include "json/reader.h"
+#include "json/writer.h"
 
 namespace volplugin::dockerplugin {
 namespace {
 
-void write(wire::JsonWriter& writer, const service::VolumeStatus& volume) {
+void write(json::Writer& writer, const service::VolumeStatus& volume) {
   writer.begin_object().field("Name", volume.name).field("Mountpoint", volume.mount_point);
   writer.field("CreatedAt", format_rfc3339(volume.created_at));
   writer.key("Status").begin_object();
@@ -22,7 +22,7 @@ Result<VolumeRequest> parse_request(std::string_view body) {
     return make_error(Code::invalid_argument,
                       "the request has no body (the engine drops it when it retries); "
                       "nothing was done");
-  auto object = TRY(wire::JsonObject::open(TRY(wire::JsonValue::parse(body, "request"))));
+  auto object = TRY(json::Object::open(TRY(json::Value::parse(body, "request"))));
   VolumeRequest request;
   request.name = TRY(object.string("Name"));
   request.mount_id = TRY(object.string_or("ID", ""));
@@ -31,34 +31,34 @@ Result<VolumeRequest> parse_request(std::string_view body) {
 }
 
 std::string error_body(std::string_view error) {
-  return wire::JsonWriter().begin_object().field("Err", error).end_object().take();
+  return json::Writer().begin_object().field("Err", error).end_object().take();
 }
 
 std::string activate_body() {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().key("Implements").begin_array().string("VolumeDriver").end_array().end_object();
   return writer.take();
 }
 
 std::string capabilities_body(std::string_view scope) {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().key("Capabilities").begin_object().field("Scope", scope).end_object().end_object();
   return writer.take();
 }
 
 std::string mountpoint_body(std::string_view path) {
-  return wire::JsonWriter().begin_object().field("Mountpoint", path).field("Err", "").end_object().take();
+  return json::Writer().begin_object().field("Mountpoint", path).field("Err", "").end_object().take();
 }
 
 std::string volume_body(const service::VolumeStatus& volume) {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().key("Volume");
   write(writer, volume);
   return writer.field("Err", "").end_object().take();
 }
 
 std::string volumes_body(const std::vector<service::VolumeStatus>& volumes) {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().key("Volumes").begin_array();
   for (const auto& volume : volumes) write(writer, volume);
   return writer.end_array().field("Err", "").end_object().take();

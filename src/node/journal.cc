@@ -17,7 +17,7 @@ constexpr std::string_view kEngineFile =
     "engine.json";  // no volume file: an image name has a dot before .json
 
 std::string encode(const std::string& boot_id, const JournalEntry& entry) {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().field("boot-id", boot_id).key("volume");
   wire::write(writer, entry.volume);
   writer.key("uses").begin_array();
@@ -31,11 +31,11 @@ std::string encode(const std::string& boot_id, const JournalEntry& entry) {
 
 // nullopt: of an earlier boot.
 Result<std::optional<JournalEntry>> decode(const std::string& boot_id, const std::string& text) {
-  auto object = TRY(wire::JsonObject::open(TRY(wire::JsonValue::parse(text, "journal"))));
+  auto object = TRY(json::Object::open(TRY(json::Value::parse(text, "journal"))));
   if (TRY(object.string("boot-id")) != boot_id) return std::optional<JournalEntry>();
   JournalEntry entry{TRY(wire::parse_volume(TRY(object.get("volume")))).value, {}};
   for (const auto& item : TRY(TRY(object.get("uses")).as_array())) {
-    auto use = TRY(wire::JsonObject::open(item));
+    auto use = TRY(json::Object::open(item));
     entry.uses.push_back({TRY(model::MountIdTag::parse(TRY(use.string("id")))),
                           static_cast<std::uint32_t>(TRY(use.uint("count"))), TRY(use.uint("engine")),
                           TRY(parse_rfc3339(TRY(use.string("since"))))});
@@ -75,7 +75,7 @@ Result<> Journal::load_file(const std::string& name) {
   const std::string path = dir_ + "/" + name;
   const std::string text = TRY(os::read_file(path));
   if (name == kEngineFile) {
-    auto object = TRY(wire::JsonObject::open(TRY(wire::JsonValue::parse(text, "engine"))));
+    auto object = TRY(json::Object::open(TRY(json::Value::parse(text, "engine"))));
     engine_ = TRY(object.uint("engine"));
     engine_identity_ = TRY(object.string("identity"));
     return {};
@@ -142,7 +142,7 @@ Result<> Journal::engine_activated(const std::string& identity) {
   if (identity == engine_identity_) return {};
   engine_identity_ = identity;
   ++engine_;
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().field("engine", engine_).field("identity", identity).end_object();
   return os::write_file_atomically(fmt::format("{}/{}", dir_, kEngineFile), writer.text(), kFileMode,
                                    os::Durability::none);

@@ -37,7 +37,7 @@ int status_of(Code code) {
 }
 
 http::Response problem(int status, const Error& error) {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().field("type", "about:blank").field("title", http::reason_phrase(status));
   writer.field("status", status).field("code", to_string(error.code)).field("detail", error.message);
   writer.field("effect-unknown", error.effect == Effect::unknown).end_object();

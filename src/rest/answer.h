@@ -50,7 +50,7 @@ http::Response record_unless_known(const http::Request& request, const model::Re
 // Written straight from the records: a page may have ten thousand.
 template <class T>
 http::Response page(const service::Page<T>& shown) {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().key("items").begin_array();
   for (const auto& item : shown.items) wire::write(writer, item->value, item->revision);
   writer.end_array().field("next", shown.next).field("revision", shown.revision).end_object();

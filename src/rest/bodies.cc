@@ -6,22 +6,22 @@
 namespace volplugin::rest {
 namespace {
 
-Result<wire::JsonValue> parse_body(std::string_view body) {
+Result<json::Value> parse_body(std::string_view body) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return make_error(Code::invalid_argument, "the body is empty: send a JSON object");
-  return wire::JsonValue::parse(body, "body");
+  return json::Value::parse(body, "body");
 }
 
-Result<wire::JsonObject> parse_object(std::string_view body) {
-  return wire::JsonObject::open(TRY(parse_body(body)));
+Result<json::Object> parse_object(std::string_view body) {
+  return json::Object::open(TRY(parse_body(body)));
 }
 
-Result<model::NodeName> node_of(wire::JsonObject& object) {
+Result<model::NodeName> node_of(json::Object& object) {
   return TRY_CTX(model::NodeTag::parse(TRY(object.string("node"))), "node");
 }
 
-Result<model::Use> parse_use(const wire::JsonValue& value) {
-  auto object = TRY(wire::JsonObject::open(value));
+Result<model::Use> parse_use(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   auto id = TRY_CTX(model::MountIdTag::parse(TRY(object.string("id"))), "use.id");
   const WallTime since = TRY_CTX(parse_rfc3339(TRY(object.string("since"))), "use.since");
   TRY(object.finish());

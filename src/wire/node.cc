@@ -3,7 +3,7 @@
 
 namespace volplugin::wire {
 
-void write(JsonWriter& writer, const model::Node& node, std::uint64_t revision) {
+void write(json::Writer& writer, const model::Node& node, std::uint64_t revision) {
   writer.begin_object().field("name", node.name.str()).field("version", node.version);
   writer.key("backends").begin_array();
   for (const auto& backend : node.backends) writer.string(backend);
@@ -12,8 +12,8 @@ void write(JsonWriter& writer, const model::Node& node, std::uint64_t revision) 
   writer.end_object();
 }
 
-Result<model::Versioned<model::Node>> parse_node(const JsonValue& value) {
-  auto object = TRY(JsonObject::open(value));
+Result<model::Versioned<model::Node>> parse_node(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   model::Node node{TRY(model::NodeTag::parse(TRY(object.string("name"))))};
   node.version = TRY(object.string_or("version", ""));
   for (const auto& backend : TRY(TRY(object.get("backends")).as_array()))
@@ -26,15 +26,15 @@ Result<model::Versioned<model::Node>> parse_node(const JsonValue& value) {
   return model::Versioned<model::Node>{std::move(node), revision};
 }
 
-void write(JsonWriter& writer, const model::Operation& operation) {
+void write(json::Writer& writer, const model::Operation& operation) {
   writer.begin_object().field("id", operation.id).field("kind", operation.kind);
   writer.field("volume", operation.volume).field("state", operation.state);
   if (!operation.message.empty()) writer.field("message", operation.message);
   writer.field("since", format_rfc3339(operation.since)).end_object();
 }
 
-Result<model::Operation> parse_operation(const JsonValue& value) {
-  auto object = TRY(JsonObject::open(value));
+Result<model::Operation> parse_operation(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   model::Operation operation;
   operation.id = TRY(object.string("id"));
   operation.kind = TRY(object.string("kind"));
@@ -46,7 +46,7 @@ Result<model::Operation> parse_operation(const JsonValue& value) {
   return operation;
 }
 
-void write(JsonWriter& writer, const service::Task& task) {
+void write(json::Writer& writer, const service::Task& task) {
   writer.begin_object().field("id", task.id);
   writer.field("kind", task.kind == service::TaskKind::make ? "make" : "remove");
   writer.field("remaining-ms", task.remaining.count());
@@ -55,8 +55,8 @@ void write(JsonWriter& writer, const service::Task& task) {
   writer.end_object();
 }
 
-Result<service::Task> parse_task(const JsonValue& value) {
-  auto object = TRY(JsonObject::open(value));
+Result<service::Task> parse_task(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   const std::string id = TRY(object.string("id"));
   const std::string kind = TRY(object.string("kind"));
   if (kind != "make" && kind != "remove") return value.error(fmt::format("unknown task kind '{}'", kind));
@@ -67,7 +67,7 @@ Result<service::Task> parse_task(const JsonValue& value) {
                        std::move(volume.value), Millis(remaining)};
 }
 
-void write(JsonWriter& writer, const service::TaskResult& result) {
+void write(json::Writer& writer, const service::TaskResult& result) {
   writer.begin_object().field("id", result.id);
   if (result.error) {
     writer.key("error").begin_object().field("code", to_string(result.error->code));
@@ -80,14 +80,14 @@ void write(JsonWriter& writer, const service::TaskResult& result) {
   writer.end_object();
 }
 
-Result<service::TaskResult> parse_task_result(const JsonValue& value) {
-  auto object = TRY(JsonObject::open(value));
+Result<service::TaskResult> parse_task_result(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   service::TaskResult result;
   result.id = TRY(object.string("id"));
   result.made.size = Bytes{TRY(object.uint_or("size-bytes", 0))};
   result.made.filesystem_type = TRY(object.string_or("filesystem-type", ""));
   if (const auto found = object.find("error")) {
-    auto error = TRY(JsonObject::open(*found));
+    auto error = TRY(json::Object::open(*found));
     const Code code = code_from_string(TRY(error.string("code")));
     std::string message = TRY(error.string("message"));
     const bool unknown = TRY(error.boolean_or("effect-unknown", false));

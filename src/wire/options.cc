@@ -11,15 +11,15 @@ namespace volplugin::wire {
 namespace {
 
 template <class Parse>
-auto parse_text(const JsonValue& value, Parse parse) -> decltype(parse(std::string())) {
+auto parse_text(const json::Value& value, Parse parse) -> decltype(parse(std::string())) {
   const std::string text = TRY(value.as_string());
   auto parsed = parse(text);
   if (!parsed) return value.error(parsed.error().message);
   return parsed;
 }
 
-Result<> read_snapshot(const JsonValue& value, model::OptionSet& set) {
-  auto object = TRY(JsonObject::open(value));
+Result<> read_snapshot(const json::Value& value, model::OptionSet& set) {
+  auto object = TRY(json::Object::open(value));
   if (const auto frequency = object.find("frequency"))
     set.snapshot_frequency = TRY(parse_text(*frequency, model::parse_duration));
   if (const auto keep = object.find("keep"))
@@ -28,8 +28,8 @@ Result<> read_snapshot(const JsonValue& value, model::OptionSet& set) {
   return object.finish();
 }
 
-Result<> read_rate_limit(const JsonValue& value, model::OptionSet& set) {
-  auto object = TRY(JsonObject::open(value));
+Result<> read_rate_limit(const json::Value& value, model::OptionSet& set) {
+  auto object = TRY(json::Object::open(value));
   const auto read = [&](std::string_view key, std::optional<std::uint64_t>& field) -> Result<> {
     if (const auto found = object.find(key)) field = TRY(found->as_uint());
     return {};
@@ -41,7 +41,7 @@ Result<> read_rate_limit(const JsonValue& value, model::OptionSet& set) {
   return object.finish();
 }
 
-Result<> read_word(JsonObject& object, std::string_view key, std::optional<std::string>& field) {
+Result<> read_word(json::Object& object, std::string_view key, std::optional<std::string>& field) {
   const auto found = object.find(key);
   if (!found) return {};
   auto text = TRY(found->as_string());
@@ -54,7 +54,7 @@ Result<> read_word(JsonObject& object, std::string_view key, std::optional<std::
 
 }  // namespace
 
-void write_options(JsonWriter& writer, const model::OptionSet& options) {
+void write_options(json::Writer& writer, const model::OptionSet& options) {
   writer.begin_object();
   if (options.backend) writer.field("backend", *options.backend);
   if (options.pool) writer.field("pool", *options.pool);
@@ -80,8 +80,8 @@ void write_options(JsonWriter& writer, const model::OptionSet& options) {
   writer.end_object();
 }
 
-Result<model::OptionSet> parse_options(const JsonValue& value) {
-  auto object = TRY(JsonObject::open(value));
+Result<model::OptionSet> parse_options(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   model::OptionSet set;
   TRY(read_word(object, "backend", set.backend));
   TRY(read_word(object, "pool", set.pool));

@@ -4,7 +4,7 @@
 
 namespace volplugin::wire {
 
-void write(JsonWriter& writer, const model::Tenant& tenant, std::uint64_t revision) {
+void write(json::Writer& writer, const model::Tenant& tenant, std::uint64_t revision) {
   writer.begin_object();
   if (revision != 0) writer.field("name", tenant.name.str()).field("revision", revision);
   writer.key("default-options");
@@ -14,8 +14,8 @@ void write(JsonWriter& writer, const model::Tenant& tenant, std::uint64_t revisi
   writer.end_object().end_object();
 }
 
-Result<model::Tenant> parse_tenant(const JsonValue& value, const model::TenantName& name) {
-  auto object = TRY(JsonObject::open(value));
+Result<model::Tenant> parse_tenant(const json::Value& value, const model::TenantName& name) {
+  auto object = TRY(json::Object::open(value));
   model::Tenant tenant{name, {}, {}};
   if (const auto defaults = object.find("default-options")) tenant.defaults = TRY(parse_options(*defaults));
   if (const auto filesystems = object.find("filesystems"))

@@ -6,12 +6,12 @@
 namespace volplugin::wire {
 namespace {
 
-Result<model::VolumeId> parse_id(JsonObject& object) {
+Result<model::VolumeId> parse_id(json::Object& object) {
   const std::string tenant = TRY(object.string("tenant"));
   return model::parse_volume_id(tenant, TRY(object.string("name")));
 }
 
-Result<WallTime> time_or_zero(JsonObject& object, std::string_view key) {
+Result<WallTime> time_or_zero(json::Object& object, std::string_view key) {
   const std::string text = TRY(object.string_or(key, ""));
   if (text.empty()) return WallTime{};
   return parse_rfc3339(text);
@@ -19,7 +19,7 @@ Result<WallTime> time_or_zero(JsonObject& object, std::string_view key) {
 
 }  // namespace
 
-void write(JsonWriter& writer, const model::Volume& volume, std::uint64_t revision) {
+void write(json::Writer& writer, const model::Volume& volume, std::uint64_t revision) {
   writer.begin_object();
   writer.field("tenant", volume.id.tenant.str()).field("name", volume.id.volume.str());
   writer.key("options");
@@ -37,8 +37,8 @@ void write(JsonWriter& writer, const model::Volume& volume, std::uint64_t revisi
   writer.end_object();
 }
 
-Result<model::Versioned<model::Volume>> parse_volume(const JsonValue& value) {
-  auto object = TRY(JsonObject::open(value));
+Result<model::Versioned<model::Volume>> parse_volume(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   auto id = TRY(parse_id(object));
   const auto set = TRY(parse_options(TRY(object.get("options"))));
   model::Volume volume{std::move(id), TRY(object.string("uid")), TRY(model::resolve_options(set, {}, {}))};
@@ -57,14 +57,14 @@ Result<model::Versioned<model::Volume>> parse_volume(const JsonValue& value) {
   return model::Versioned<model::Volume>{std::move(volume), revision};
 }
 
-void write(JsonWriter& writer, const model::Use& use) {
+void write(json::Writer& writer, const model::Use& use) {
   writer.begin_object().field("id", use.id.str()).field("since", format_rfc3339(use.since)).end_object();
 }
 
-Result<std::vector<model::Use>> parse_uses(const JsonValue& value) {
+Result<std::vector<model::Use>> parse_uses(const json::Value& value) {
   std::vector<model::Use> uses;
   for (const auto& item : TRY(value.as_array())) {
-    auto object = TRY(JsonObject::open(item));
+    auto object = TRY(json::Object::open(item));
     auto id = TRY(model::MountIdTag::parse(TRY(object.string("id"))));
     uses.push_back({std::move(id), TRY(time_or_zero(object, "since"))});
     TRY(object.finish());
@@ -72,7 +72,7 @@ Result<std::vector<model::Use>> parse_uses(const JsonValue& value) {
   return uses;
 }
 
-void write(JsonWriter& writer, const model::Mount& mount, std::uint64_t revision) {
+void write(json::Writer& writer, const model::Mount& mount, std::uint64_t revision) {
   writer.begin_object();
   writer.field("tenant", mount.volume.tenant.str()).field("name", mount.volume.volume.str());
   writer.field("uid", mount.volume_uid).field("node", mount.node.str());
@@ -86,8 +86,8 @@ void write(JsonWriter& writer, const model::Mount& mount, std::uint64_t revision
   writer.end_object();
 }
 
-Result<model::Versioned<model::Mount>> parse_mount(const JsonValue& value) {
-  auto object = TRY(JsonObject::open(value));
+Result<model::Versioned<model::Mount>> parse_mount(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
   auto id = TRY(parse_id(object));
   std::string uid = TRY(object.string("uid"));
   model::Mount mount{std::move(id), std::move(uid), TRY(model::NodeTag::parse(TRY(object.string("node"))))};

@@ -14,7 +14,7 @@ model::TenantName tenant_name() {
 }
 
 Result<model::Tenant> read_tenant(const std::string& text) {
-  return parse_tenant(TRY(JsonValue::parse(text, "policy")), tenant_name());
+  return parse_tenant(TRY(json::Value::parse(text, "policy")), tenant_name());
 }
 
 std::string message_of(const std::string& text) {
@@ -61,21 +61,22 @@ TEST(TenantJson, ErrorsNameTheFieldAndTheRule) {
 }
 
 TEST(Json, DepthIsBounded) {
-  EXPECT_FALSE(JsonValue::parse(std::string(100'000, '['), "x"));
-  EXPECT_FALSE(JsonValue::parse(std::string(65, '[') + std::string(65, ']'), "x"));
-  EXPECT_TRUE(JsonValue::parse(std::string(64, '[') + std::string(64, ']'), "x"));
-  EXPECT_TRUE(JsonValue::parse("\"" + std::string(1000, '[') + "\"", "x")) << "brackets in a string are text";
+  EXPECT_FALSE(json::Value::parse(std::string(100'000, '['), "x"));
+  EXPECT_FALSE(json::Value::parse(std::string(65, '[') + std::string(65, ']'), "x"));
+  EXPECT_TRUE(json::Value::parse(std::string(64, '[') + std::string(64, ']'), "x"));
+  EXPECT_TRUE(json::Value::parse("\"" + std::string(1000, '[') + "\"", "x"))
+      << "brackets in a string are text";
 }
 
 TEST(Json, WriterEscapesAndRepairs) {
-  JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().field("k\"", "a\\b\n\x01\xff\xC3\xBC").end_object();
   EXPECT_EQ(writer.text(), "{\"k\\\"\":\"a\\\\b\\n\\u0001\xEF\xBF\xBD\xC3\xBC\"}");
-  EXPECT_TRUE(JsonValue::parse(writer.text(), "x"));
+  EXPECT_TRUE(json::Value::parse(writer.text(), "x"));
 }
 
 TEST(Json, WriterIndentsAsPeopleRead) {
-  JsonWriter writer(2);
+  json::Writer writer(2);
   writer.begin_object().field("a", 1).key("b").begin_array().string("x").end_array().key("c").begin_object();
   writer.end_object().end_object();
   EXPECT_EQ(writer.text(), "{\n  \"a\": 1,\n  \"b\": [\n    \"x\"\n  ],\n  \"c\": {}\n}");
@@ -100,7 +101,7 @@ model::Volume volume() {
 }
 
 TEST(RecordJson, VolumesReadBackWhole) {
-  const auto again = parse_volume(*JsonValue::parse(to_text(volume(), 7), "x"));
+  const auto again = parse_volume(*json::Value::parse(to_text(volume(), 7), "x"));
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(again->revision, 7u);
   EXPECT_EQ(to_text(again->value), to_text(volume()));
@@ -117,13 +118,13 @@ TEST(RecordJson, MountsNodesAndTasksReadBackWhole) {
                      "busy",
                      {{*model::MountIdTag::parse("abc"), FakeClock().wall()}},
                      FakeClock().wall()};
-  EXPECT_EQ(to_text(parse_mount(*JsonValue::parse(to_text(mount), "x"))->value), to_text(mount));
+  EXPECT_EQ(to_text(parse_mount(*json::Value::parse(to_text(mount), "x"))->value), to_text(mount));
   model::Node node{*volume().node, "1.0", {"loop", "sim"}, "boot", FakeClock().wall()};
-  EXPECT_EQ(to_text(parse_node(*JsonValue::parse(to_text(node), "x"))->value), to_text(node));
+  EXPECT_EQ(to_text(parse_node(*json::Value::parse(to_text(node), "x"))->value), to_text(node));
   const service::Task task{"t", service::TaskKind::remove, volume(), Millis(5)};
-  EXPECT_EQ(to_text(*parse_task(*JsonValue::parse(to_text(task), "x"))), to_text(task));
+  EXPECT_EQ(to_text(*parse_task(*json::Value::parse(to_text(task), "x"))), to_text(task));
   service::TaskResult result{"t", make_error(Code::busy, "no", Effect::unknown), {}};
-  EXPECT_EQ(to_text(*parse_task_result(*JsonValue::parse(to_text(result), "x"))), to_text(result));
+  EXPECT_EQ(to_text(*parse_task_result(*json::Value::parse(to_text(result), "x"))), to_text(result));
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ SRC = pathlib.Path(__file__).resolve().parents[2] / "src"
 # A folder may include itself and folders of a strictly lower level.
 LEVELS = {
     "base": 0,
-    "model": 1, "os": 1, "http": 1, "kv": 1,
+    "model": 1, "os": 1, "http": 1, "kv": 1, "json": 1,
     "service": 2, "backend": 2,
     "wire": 3, "executor": 3,
     "catalog": 4,
@@ -26,7 +26,7 @@ LIBRARIES = {
     r"curl/": {"http"},
     r"openssl/": {"http"},
     r"sqlite3\.h": {"kv"},
-    r"nlohmann/": {"wire"},
+    r"nlohmann/": {"json"},
     r"CLI/": {"cli", "daemon"},
     r"spdlog/": {"daemon"},
     r"libmount|blkid/|systemd/": {"os"},

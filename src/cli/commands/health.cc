@@ -7,7 +7,7 @@ Result<> health(Context& context) {
   auto* const volmaster = TRY(context.volmaster());
   const auto found = TRY(volmaster->health(context.op()));
   if (context.asked_format() == Format::json) {
-    wire::JsonWriter writer(2);
+    json::Writer writer(2);
     writer.begin_object().field("ok", found.ok).field("store", found.store).field("version", found.version);
     context.print(writer.end_object().take() + "\n");
   } else {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands/handlers.h"
-#include "wire/json_reader.h"
+#include "json/reader.h"
 
 #include <fstream>
 #include <iterator>
@@ -50,7 +50,7 @@ Result<> tenant_upload(Context& context) {
   const auto name = TRY(context.tenant());
   const std::string text = TRY(read_input(context));
   // Checked here first: the error names the field even where no volmaster can be reached.
-  const auto json = TRY(wire::JsonValue::parse(text, "policy"));
+  const auto json = TRY(json::Value::parse(text, "policy"));
   const auto tenant = TRY_CTX(wire::parse_tenant(json, name), "policy of '{}'", name.str());
   auto* const volmaster = TRY(context.volmaster());
   TRY(volmaster->put_tenant(context.op(), tenant, std::nullopt));

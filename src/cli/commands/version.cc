@@ -26,7 +26,7 @@ std::string version_line() {
 Result<> version(Context& context) {
   const auto other = volmaster_version(context);
   if (context.asked_format() == Format::json) {
-    wire::JsonWriter writer(2);
+    json::Writer writer(2);
     writer.begin_object().field("volcli", kVersion);
     if (other) writer.field("volmaster", *other);
     context.print(writer.end_object().take() + "\n");

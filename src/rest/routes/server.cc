@@ -7,7 +7,7 @@ namespace volplugin::rest {
 
 Result<http::Response> list_operations(const Call& call) {
   const auto operations = TRY(call.master.list_operations(call.op));
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().key("items").begin_array();
   for (const auto& operation : operations) wire::write(writer, operation);
   writer.end_array().end_object();
@@ -16,14 +16,14 @@ Result<http::Response> list_operations(const Call& call) {
 
 Result<http::Response> get_health(const Call& call) {
   const auto health = TRY(call.master.health(call.op));
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().field("ok", health.ok).field("store", health.store);
   writer.field("version", health.version).end_object();
   return json(health.ok ? 200 : 503, writer.take());
 }
 
 Result<http::Response> get_version(const Call& call) {
-  wire::JsonWriter writer;
+  json::Writer writer;
   writer.begin_object().field("version", call.version).field("api", "v1").end_object();
   return json(200, writer.take());
 }

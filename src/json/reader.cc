@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wire/json_reader.h"
+#include "json/reader.h"
 
 #include <algorithm>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
-namespace volplugin::wire {
+namespace volplugin::json {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -64,7 +64,7 @@ std::string printable_key(std::string_view key) {
 
 }  // namespace
 
-Result<JsonValue> JsonValue::parse(std::string_view text, std::string_view what) {
+Result<Value> Value::parse(std::string_view text, std::string_view what) {
   if (too_deep(text))
     return make_error(Code::invalid_argument,
                       fmt::format("{}: nested deeper than {} levels", what, kMaxDepth));
@@ -75,7 +75,7 @@ Result<JsonValue> JsonValue::parse(std::string_view text, std::string_view what)
       return make_error(Code::invalid_argument,
                         fmt::format("{}: the key {} is given twice", what, printable_key(keys.duplicate)));
     const void* root = document.get();
-    return JsonValue(std::move(document), root, "");
+    return Value(std::move(document), root, "");
   } catch (const Json::parse_error& e) {
     return make_error(Code::invalid_argument,
                       fmt::format("{}: not valid JSON at byte {} of {}", what, e.byte, text.size()));
@@ -84,111 +84,111 @@ Result<JsonValue> JsonValue::parse(std::string_view text, std::string_view what)
   }
 }
 
-Error JsonValue::error(std::string_view why) const {
+Error Value::error(std::string_view why) const {
   return make_error(Code::invalid_argument,
                     path_.empty() ? std::string(why) : fmt::format("{}: {}", path_, why));
 }
 
-Result<std::string> JsonValue::as_string() const {
+Result<std::string> Value::as_string() const {
   const Json& json = as_json(node_);
   if (!json.is_string()) return error(fmt::format("must be a string, not {}", json.type_name()));
   return json.get<std::string>();
 }
 
-Result<bool> JsonValue::as_bool() const {
+Result<bool> Value::as_bool() const {
   const Json& json = as_json(node_);
   if (!json.is_boolean()) return error(fmt::format("must be true or false, not {}", json.type_name()));
   return json.get<bool>();
 }
 
-Result<std::uint64_t> JsonValue::as_uint(std::uint64_t max) const {
+Result<std::uint64_t> Value::as_uint(std::uint64_t max) const {
   const Json& json = as_json(node_);
   if (!json.is_number_unsigned() || json.get<std::uint64_t>() > max)
     return error(fmt::format("must be a whole number from 0 to {}", max));
   return json.get<std::uint64_t>();
 }
 
-Result<std::vector<JsonValue>> JsonValue::as_array() const {
+Result<std::vector<Value>> Value::as_array() const {
   const Json& json = as_json(node_);
   if (!json.is_array()) return error(fmt::format("must be a list, not {}", json.type_name()));
-  std::vector<JsonValue> items;
+  std::vector<Value> items;
   for (size_t i = 0; i < json.size(); ++i)
-    items.push_back(JsonValue(document_, &json[i], fmt::format("{}[{}]", path_, i)));
+    items.push_back(Value(document_, &json[i], fmt::format("{}[{}]", path_, i)));
   return items;
 }
 
-Result<std::map<std::string, std::string>> JsonValue::as_string_map() const {
+Result<std::map<std::string, std::string>> Value::as_string_map() const {
   const Json& json = as_json(node_);
   if (!json.is_object()) return error(fmt::format("must be an object, not {}", json.type_name()));
   std::map<std::string, std::string> out;
   for (const auto& [key, item] : json.items()) {
-    const JsonValue value(document_, &item, join(path_, key));
+    const Value value(document_, &item, join(path_, key));
     out.emplace(key, TRY(value.as_string()));
   }
   return out;
 }
 
-bool JsonValue::is_null() const {
+bool Value::is_null() const {
   return as_json(node_).is_null();
 }
-bool JsonValue::is_object() const {
+bool Value::is_object() const {
   return as_json(node_).is_object();
 }
 
-std::string JsonValue::text(int indent) const {
+std::string Value::text(int indent) const {
   return as_json(node_).dump(indent == 0 ? -1 : indent, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<JsonObject> JsonObject::open(const JsonValue& value) {
+Result<Object> Object::open(const Value& value) {
   if (!value.is_object())
     return value.error(fmt::format("must be an object, not {}", as_json(value.node_).type_name()));
-  return JsonObject(value);
+  return Object(value);
 }
 
-std::optional<JsonValue> JsonObject::find(std::string_view key) {
+std::optional<Value> Object::find(std::string_view key) {
   asked_.emplace_back(key);
   const Json& json = as_json(value_.node_);
   const auto found = json.find(std::string(key));
   if (found == json.end() || found->is_null()) return std::nullopt;
-  return JsonValue(value_.document_, &*found, join(value_.path_, key));
+  return Value(value_.document_, &*found, join(value_.path_, key));
 }
 
-Result<JsonValue> JsonObject::get(std::string_view key) {
+Result<Value> Object::get(std::string_view key) {
   auto found = find(key);
   if (!found) return value_.error(fmt::format("the key \"{}\" is missing", key));
   return *found;
 }
 
-Result<std::string> JsonObject::string(std::string_view key) {
+Result<std::string> Object::string(std::string_view key) {
   return TRY(get(key)).as_string();
 }
 
-Result<std::string> JsonObject::string_or(std::string_view key, std::string_view fallback) {
+Result<std::string> Object::string_or(std::string_view key, std::string_view fallback) {
   const auto found = find(key);
   return found ? found->as_string() : Result<std::string>(std::string(fallback));
 }
 
-Result<std::uint64_t> JsonObject::uint(std::string_view key) {
+Result<std::uint64_t> Object::uint(std::string_view key) {
   return TRY(get(key)).as_uint();
 }
 
-Result<std::uint64_t> JsonObject::uint_or(std::string_view key, std::uint64_t fallback) {
+Result<std::uint64_t> Object::uint_or(std::string_view key, std::uint64_t fallback) {
   const auto found = find(key);
   return found ? found->as_uint() : Result<std::uint64_t>(fallback);
 }
 
-Result<bool> JsonObject::boolean_or(std::string_view key, bool fallback) {
+Result<bool> Object::boolean_or(std::string_view key, bool fallback) {
   const auto found = find(key);
   return found ? found->as_bool() : Result<bool>(fallback);
 }
 
-std::vector<std::string> JsonObject::keys() const {
+std::vector<std::string> Object::keys() const {
   std::vector<std::string> out;
   for (const auto& [key, item] : as_json(value_.node_).items()) out.push_back(key);
   return out;
 }
 
-Result<> JsonObject::finish() const {
+Result<> Object::finish() const {
   for (const auto& key : keys())
     if (std::find(asked_.begin(), asked_.end(), key) == asked_.end())
       return value_.error(
@@ -196,4 +196,4 @@ Result<> JsonObject::finish() const {
   return {};
 }
 
-}  // namespace volplugin::wire
+}  // namespace volplugin::json

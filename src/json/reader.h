@@ -15,21 +15,21 @@
 #include <string_view>
 #include <vector>
 
-namespace volplugin::wire {
+namespace volplugin::json {
 
 inline constexpr int kMaxDepth = 64;
 
 // One JSON value inside a parsed document. Copies share the document.
-class JsonValue {
+class Value {
  public:
   // Errors: invalid_argument with `what` and the position: syntax, trailing text, depth above 64,
   // duplicate keys, invalid UTF-8.
-  static Result<JsonValue> parse(std::string_view text, std::string_view what);
+  static Result<Value> parse(std::string_view text, std::string_view what);
 
   Result<std::string> as_string() const;
   Result<bool> as_bool() const;
   Result<std::uint64_t> as_uint(std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) const;
-  Result<std::vector<JsonValue>> as_array() const;
+  Result<std::vector<Value>> as_array() const;
   Result<std::map<std::string, std::string>> as_string_map() const;
   bool is_null() const;
   bool is_object() const;
@@ -38,8 +38,8 @@ class JsonValue {
   std::string text(int indent) const;       // the value as JSON again
 
  private:
-  friend class JsonObject;
-  JsonValue(std::shared_ptr<const void> document, const void* node, std::string path)
+  friend class Object;
+  Value(std::shared_ptr<const void> document, const void* node, std::string path)
       : document_(std::move(document)), node_(node), path_(std::move(path)) {}
   std::shared_ptr<const void> document_;
   const void* node_;
@@ -47,14 +47,14 @@ class JsonValue {
 };
 
 // An object read key by key; finish() refuses the keys nobody asked for.
-class JsonObject {
+class Object {
  public:
-  static Result<JsonObject> open(const JsonValue& value);
+  static Result<Object> open(const Value& value);
 
   // The member, or nullopt if absent or null.
-  std::optional<JsonValue> find(std::string_view key);
+  std::optional<Value> find(std::string_view key);
   // The member; invalid_argument when it is absent.
-  Result<JsonValue> get(std::string_view key);
+  Result<Value> get(std::string_view key);
 
   Result<std::string> string(std::string_view key);
   Result<std::string> string_or(std::string_view key, std::string_view fallback);
@@ -67,9 +67,9 @@ class JsonObject {
   Result<> finish() const;
 
  private:
-  explicit JsonObject(JsonValue value) : value_(std::move(value)) {}
-  JsonValue value_;
+  explicit Object(Value value) : value_(std::move(value)) {}
+  Value value_;
   std::vector<std::string> asked_;
 };
 
-}  // namespace volplugin::wire
+}  // namespace volplugin::json

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "wire/json_writer.h"
+#include "json/writer.h"
 
-namespace volplugin::wire {
+namespace volplugin::json {
 namespace {
 
 // Length of the valid UTF-8 sequence at `text[at]`, 0 when it is not one.
@@ -53,13 +53,13 @@ void append_escaped(std::string& out, std::string_view text) {
 
 }  // namespace
 
-void JsonWriter::newline() {
+void Writer::newline() {
   if (indent_ == 0) return;
   out_ += '\n';
   out_.append(static_cast<size_t>(indent_ * depth_), ' ');
 }
 
-void JsonWriter::element() {
+void Writer::element() {
   if (after_key_) {
     after_key_ = false;
     return;
@@ -70,7 +70,7 @@ void JsonWriter::element() {
   newline();
 }
 
-JsonWriter& JsonWriter::open(char bracket) {
+Writer& Writer::open(char bracket) {
   element();
   out_ += bracket;
   ++depth_;
@@ -78,7 +78,7 @@ JsonWriter& JsonWriter::open(char bracket) {
   return *this;
 }
 
-JsonWriter& JsonWriter::close(char bracket) {
+Writer& Writer::close(char bracket) {
   --depth_;
   if (!first_) newline();
   first_ = false;
@@ -86,27 +86,27 @@ JsonWriter& JsonWriter::close(char bracket) {
   return *this;
 }
 
-JsonWriter& JsonWriter::begin_object() {
+Writer& Writer::begin_object() {
   return open('{');
 }
-JsonWriter& JsonWriter::end_object() {
+Writer& Writer::end_object() {
   return close('}');
 }
-JsonWriter& JsonWriter::begin_array() {
+Writer& Writer::begin_array() {
   return open('[');
 }
-JsonWriter& JsonWriter::end_array() {
+Writer& Writer::end_array() {
   return close(']');
 }
 
-JsonWriter& JsonWriter::key(std::string_view name) {
+Writer& Writer::key(std::string_view name) {
   string(name);
   out_ += indent_ == 0 ? ":" : ": ";
   after_key_ = true;
   return *this;
 }
 
-JsonWriter& JsonWriter::string(std::string_view text) {
+Writer& Writer::string(std::string_view text) {
   element();
   out_ += '"';
   append_escaped(out_, text);
@@ -114,10 +114,10 @@ JsonWriter& JsonWriter::string(std::string_view text) {
   return *this;
 }
 
-JsonWriter& JsonWriter::boolean(bool value) {
+Writer& Writer::boolean(bool value) {
   element();
   out_ += value ? "true" : "false";
   return *this;
 }
 
-}  // namespace volplugin::wire
+}  // namespace volplugin::json
