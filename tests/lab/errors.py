@@ -7,7 +7,7 @@ class InfrastructureFailure(Exception):
 
 
 class CommandFailed(AssertionError):
-    """A command in a guest ended with another status than 0."""
+    """A command in a guest ended with another status than 0, or a program or file is not there."""
 
 
 class CommandTimeout(AssertionError):

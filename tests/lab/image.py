@@ -8,6 +8,7 @@ and whoever uses it holds a shared lock on it.
 """
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -21,13 +22,15 @@ import time
 
 from lab import kernel
 from lab.errors import InfrastructureFailure
+from support.daemons import ROOT, die_with_parent
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / "tools" / "packages" / "guest"
 CACHE = pathlib.Path(os.environ.get("VOLPLUGIN_LAB_CACHE", "/var/cache/volplugin-lab"))
 KEPT = 2  # images: the newest, and one of another branch
 DISK_SIZE = "4G"  # sparse; about 0.8 GB are used
 
+# In namespaces of its own no mount and no process of it is left, however it ends.
+_CONTAINED = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
 _MMDEBSTRAP = ["mmdebstrap", "--variant=minbase", "--mode=root", "--quiet", "--aptopt=APT::Install-Recommends false",
                "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/man/*",
                "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
@@ -63,34 +66,37 @@ def _key(candidate):
     return f"{candidate[0].removeprefix('linux-image-')}_{candidate[1]}_{suffix}", suffix
 
 
+@functools.cache
 def ensure():
     """The image for today's package list and kernel; builds it when there is none. Blocks for minutes then."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        candidate = kernel.candidate()
-        if candidate is None:
-            candidate = _update_lists()
-        key, suffix = _key(candidate or ("any", "any"))
-        directory = CACHE / key
-        if candidate is None:  # no network and no lists: any kernel will do
-            directory = max(CACHE.glob(f"*_{suffix}"), key=lambda d: d.stat().st_mtime, default=None)
-            if directory is None:
-                raise InfrastructureFailure(f"apt knows no package {kernel.META_PACKAGE}, also after apt-get update")
-        if not directory.exists():
-            _build(candidate, directory)
+        candidate, directory = _wanted()
+        if directory is None:  # of a newer kernel, maybe: the lists are old, or there are none
+            _say("updating the package lists")
+            subprocess.run(["apt-get", "update", "-q"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            candidate, directory = _wanted()
+        if directory is None and candidate is None:
+            raise InfrastructureFailure(f"apt knows no package {kernel.META_PACKAGE}, also after apt-get update")
+        if directory is None:
+            directory = _build(candidate)
             _remove_old()
         os.utime(directory)
         return Image(directory)
 
 
-def _update_lists():
-    _say("updating the package lists")
-    subprocess.run(["apt-get", "update", "-q"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    return kernel.candidate()
+def _wanted():
+    """The kernel to use, and the directory of the image if it is there."""
+    candidate = kernel.candidate()
+    key, suffix = _key(candidate or ("", ""))
+    # Without package lists the kernel is unknown; then the image with any kernel will do.
+    images = [CACHE / key] if candidate else sorted(CACHE.glob(f"*_{suffix}"), key=lambda d: d.stat().st_mtime)
+    return candidate, next((d for d in reversed(images) if d.exists()), None)
 
 
-def _build(candidate, directory):
+def _build(candidate):
+    directory = CACHE / _key(candidate)[0]
     missing = [name for name in ("mmdebstrap", "mke2fs", "lz4") if not shutil.which(name)]
     if missing or os.geteuid() != 0:
         raise InfrastructureFailure("building the guest image needs root" if not missing else
@@ -107,6 +113,7 @@ def _build(candidate, directory):
     finally:
         shutil.rmtree(made, ignore_errors=True)
     _say(f"[{time.monotonic() - started:3.0f} s] the image is {directory}")
+    return directory
 
 
 def _fill(candidate, made, say):
@@ -126,10 +133,10 @@ def _fill(candidate, made, say):
 
 
 def _debootstrap(root, log):
-    argv = [*_MMDEBSTRAP, f"--include={','.join(packages())}", _codename(), str(root), *_sources()]
+    argv = [*_CONTAINED, *_MMDEBSTRAP, f"--include={','.join(packages())}", _codename(), str(root), *_sources()]
     with open(log, "w") as out:
         # TMPDIR of the caller may not exist inside.
-        code = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        code = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=die_with_parent,
                               env={**os.environ, "TMPDIR": "/tmp"}).returncode
     if code != 0:
         raise InfrastructureFailure("mmdebstrap failed:\n" + log.read_text(errors="replace")[-4000:])

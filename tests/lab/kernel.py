@@ -19,14 +19,10 @@ _FORMATS = ((b"\x02\x21\x4c\x18", ["lz4", "-dc"]), (b"\x28\xb5\x2f\xfd", ["zstd"
 
 def candidate():
     """(package, version) of the kernel that apt would install now; None when apt knows none."""
-    depends = _output("apt-cache", "depends", META_PACKAGE)
-    package = re.search(r"Depends: (linux-image-\S+-cloud-amd64)", depends)
-    version = package and re.search(r"Candidate: (\S+)", _output("apt-cache", "policy", package[1]))
-    return (package[1], version[1]) if version else None
-
-
-def _output(*argv):
-    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+    shown = subprocess.run(["apt-cache", "show", "--no-all-versions", META_PACKAGE], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True).stdout
+    package = re.search(r"^Depends: (linux-image-\S+-cloud-amd64) \(= (\S+)\)", shown, re.M)
+    return package and package.groups()
 
 
 def install(package, version, root, out):
