@@ -2,10 +2,12 @@
 #include "backend/registry.h"
 
 #include "backend/loop/loop_backend.h"
+#include "backend/lvm/lvm_backend.h"
 #include "backend/sim/sim_backend.h"
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace volplugin::backend {
 namespace {
@@ -48,6 +50,18 @@ Opened open_loop(const std::string& data_dir, const Options& options, const Cloc
   return TRY(LoopBackend::open(std::move(config)));
 }
 
+Opened open_lvm(const std::string&, const Options& options, const Clock&) {
+  LvmConfig config;
+  for (const auto& [name, value] : options) {
+    if (name != "thin-reserve") return unknown_option(name);
+    const char* end = value.data() + value.size();
+    const auto read = std::from_chars(value.data(), end, config.thin_reserve_percent);
+    if (read.ec != std::errc() || read.ptr != end || config.thin_reserve_percent > 99)
+      return bad_value(name, value, "a percentage from 0 to 99");
+  }
+  return std::make_unique<LvmBackend>(std::move(config));
+}
+
 Opened open_sim(const std::string&, const Options& options, const Clock&) {
   Scope scope = Scope::host_local;
   for (const auto& [name, value] : options) {
@@ -60,6 +74,7 @@ Opened open_sim(const std::string&, const Options& options, const Clock&) {
 
 constexpr std::array kDrivers{
     Driver{"loop", open_loop},
+    Driver{"lvm", open_lvm},
     Driver{"sim", open_sim},
 };
 

@@ -16,7 +16,7 @@ Error refused(const BackendSettings& settings) {
 
 TEST(Registry, OpensWhatIsNamed) {
   const os::ScratchDir dir;
-  EXPECT_EQ(known_backends(), (std::vector<std::string>{"loop", "sim"}));
+  EXPECT_EQ(known_backends(), (std::vector<std::string>{"loop", "lvm", "sim"}));
   BackendSettings settings{.data_dir = dir.path(), .options = {}};
   EXPECT_TRUE(open_backends(settings, system_clock())->empty());
   settings.options = {{"loop", {{"overcommit.fast", "true"}, {"pool.fast", dir.path()}}},
@@ -36,7 +36,7 @@ TEST(Registry, NamesWhatIsWrong) {
     EXPECT_EQ(error.code, Code::invalid_argument);
     return error.message;
   };
-  EXPECT_NE(message_for({{"floppy", {}}}).find("loop, sim"), std::string::npos);
+  EXPECT_NE(message_for({{"floppy", {}}}).find("loop, lvm, sim"), std::string::npos);
   EXPECT_NE(message_for({{"loop", {{"colour", "red"}}}}).find("colour"), std::string::npos);
   EXPECT_NE(message_for({{"loop", {{"pools_dir", "relative"}}}}).find("relative"), std::string::npos);
   EXPECT_NE(message_for({{"loop", {{"pool.x", "relative"}}}}).find("pool.x"), std::string::npos);

@@ -69,9 +69,8 @@ class Names {
   }
 
  private:
-  template <class T, class Pick, class Name = std::invoke_result_t<Pick, const T&>>
-  std::vector<Name> ask(Result<service::Page<T>> (service::Volmaster::*list)(const Op&,
-                                                                             const service::ListQuery&),
+  template <class T, class Port, class Pick, class Name = std::invoke_result_t<Pick, const T&>>
+  std::vector<Name> ask(Result<service::Page<T>> (Port::*list)(const Op&, const service::ListQuery&),
                         const std::string& tenant, Pick pick) const {
     std::vector<Name> names;
     if (!volmaster_) return names;

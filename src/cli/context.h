@@ -71,10 +71,9 @@ class Context {
 };
 
 // Asks for page after page. `list` is service::Volmaster::list_volumes or one of its kind.
-template <class T>
+template <class T, class Port>
 Result<std::vector<model::Record<T>>> list_all_pages(
-    Context& context,
-    Result<service::Page<T>> (service::Volmaster::*list)(const Op&, const service::ListQuery&),
+    Context& context, Result<service::Page<T>> (Port::*list)(const Op&, const service::ListQuery&),
     std::string tenant = "") {
   auto* const volmaster = TRY(context.volmaster());
   service::ListQuery query{.tenant = std::move(tenant), .after = ""};

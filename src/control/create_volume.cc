@@ -2,21 +2,12 @@
 // Create: record `creating` -> make the storage -> record `ready`. See model::Phase for the states.
 #include "base/faults.h"
 #include "control/control_plane.h"
-
-#include <uuid/uuid.h>
+#include "os/uuid.h"
 
 namespace volplugin::control {
 namespace {
 
 constexpr Millis kSettleTimeout{10'000};
-
-std::string make_uid() {
-  uuid_t raw;
-  uuid_generate_random(raw);
-  std::string text(36, '\0');
-  uuid_unparse_lower(raw, text.data());
-  return text;
-}
 
 }  // namespace
 
@@ -83,7 +74,7 @@ Result<model::Volume> ControlPlane::plan_volume(const Op& op, const service::Cre
                       fmt::format("option filesystem: '{}' is not one of tenant '{}' ({})",
                                   options.filesystem, request.id.tenant.str(), fmt::join(names, ", ")));
   }
-  model::Volume volume{request.id, make_uid(), std::move(options)};
+  model::Volume volume{request.id, os::new_uuid(), std::move(options)};
   volume.filesystem_command = command->second;
   volume.size = volume.options.size;
   volume.node = TRY(choose_node(backend->second->traits(), request.node));

@@ -30,18 +30,19 @@ Result<std::unique_ptr<AgentRole>> AgentRole::open(const Request& request, servi
   limits.allow_empty_host = true;
   limits.handler_threads = kDockerCalls;
   AgentRole* self = role.get();
-  role->server_ = std::make_unique<http::Server>(limits, [self](http::Request received, http::Reply reply) {
+  role->server_ = std::make_unique<http::Server>(limits, [self](const http::Request& received,
+                                                                const http::Reply& reply) {
     log(LogLevel::debug, fmt::format("docker {} {}", received.path, received.body.substr(0, kLoggedBody)));
-    self->plugin_->handle(std::move(received), std::move(reply));
+    self->plugin_->handle(received, reply);
   });
   if (request.listening_fd)
     TRY(role->server_->adopt(*request.listening_fd));
   else
-    TRY(role->server_->listen("unix://" + request.plugin_socket, kPluginSocketMode));
+    TRY(role->server_->listen("unix://" + request.plugin_socket, {kPluginSocketMode}));
   if (request.fetch_tasks) role->tasks_ = std::make_unique<node::TaskLoop>(*role->agent_, volmaster, clock);
   // The first pass runs while Docker is served already; calls for one volume wait for their turn.
-  role->recovery_ =
-      std::make_unique<Periodic>("agent-recovery", kRecoveryInterval, [self, &clock](std::stop_token stop) {
+  role->recovery_ = std::make_unique<Periodic>(
+      "agent-recovery", kRecoveryInterval, [self, &clock](const std::stop_token& stop) {
         self->agent_->recover_step(Op(clock, kRecoveryTimeout, make_request_id(), "recovery", stop));
       });
   TRY(role->server_->start());

@@ -2,6 +2,7 @@
 #include "daemon/log.h"
 
 #include "base/clock.h"
+#include "base/one_line.h"
 #include "json/writer.h"
 
 #include <cstdlib>
@@ -42,19 +43,6 @@ spdlog::level::level_enum spd_level(LogLevel level) {
   return spdlog::level::err;
 }
 
-// Messages quote what callers sent: no line break in it may look like another event, no control character
-// reach a terminal. (JSON escapes them by itself.)
-std::string on_one_line(std::string_view message) {
-  std::string line;
-  for (const char c : message) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      line += fmt::format("\\x{:02x}", c);
-    else
-      line += c;
-  }
-  return line;
-}
-
 }  // namespace
 
 Result<LogFormat> parse_log_format(std::string_view word) {
@@ -79,6 +67,7 @@ void open_log(LogFormat format, LogLevel lowest) {
 void log(LogLevel level, std::string_view message) {
   if (!spdlog::should_log(spd_level(level))) return;
   if (format_in_use == LogFormat::text) {
+    // Messages quote what callers sent. (JSON escapes it by itself.)
     spdlog::log(spd_level(level), "{}", on_one_line(message));
     return;
   }

@@ -48,9 +48,9 @@ Result<std::unique_ptr<VolmasterRole>> VolmasterRole::open(const Request& reques
   TRY(role->serve(request));
   VolmasterRole* self = role.get();
   role->recovery_ = std::make_unique<Periodic>("recovery", kRecoveryInterval,
-                                               [self](std::stop_token stop) { self->recover(stop); });
+                                               [self](const std::stop_token& stop) { self->recover(stop); });
   role->task_expiry_ = std::make_unique<Periodic>("task-expiry", kTaskExpiryInterval,
-                                                  [self](std::stop_token) { self->tasks_.expire(); });
+                                                  [self](const std::stop_token&) { self->tasks_.expire(); });
   return role;
 }
 
@@ -84,7 +84,7 @@ Result<> VolmasterRole::serve(const Request& request) {
   });
   if (request.listening_fd) TRY(server_->adopt(*request.listening_fd));
   for (const auto& address : request.listen) {
-    const std::string bound = TRY(server_->listen(address, kApiSocketMode));
+    const std::string bound = TRY(server_->listen(address, {kApiSocketMode}));
     log(LogLevel::info, fmt::format("serving the API on {}", bound));
     if (!is_local(address))
       log(LogLevel::warning,
@@ -95,7 +95,7 @@ Result<> VolmasterRole::serve(const Request& request) {
   return server_->start();
 }
 
-void VolmasterRole::recover(std::stop_token stop) {
+void VolmasterRole::recover(const std::stop_token& stop) {
   const Op op(clock_, kRecoveryTimeout, make_request_id(), "recovery", stop);
   const auto left = control_->recover_step(op);
   for (const auto& line : left)

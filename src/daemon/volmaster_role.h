@@ -41,7 +41,7 @@ class VolmasterRole {
   Result<> open_store(const std::string& spec);
   Result<> open_control(const Request& request);
   Result<> serve(const Request& request);
-  void recover(std::stop_token stop);
+  void recover(const std::stop_token& stop);
 
   const Clock& clock_;
   executor::HostFilesystems filesystems_;

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dockerplugin/plugin.h"
 
-#include "dockerplugin/requests.h"
-
 #include <map>
 
 namespace volplugin::dockerplugin {
 namespace {
 
-constexpr std::string_view kContentType = "application/vnd.docker.plugins.v1.2+json";
 // The engine waits 120 s for Create and Mount, 60 s for everything else: answer, or undo, before that.
 constexpr Millis kLongDeadline{110'000};
 constexpr Millis kShortDeadline{55'000};
@@ -26,10 +23,6 @@ const std::map<std::string, Method, std::less<>>& methods() {
   return table;
 }
 
-http::Response answer(int status, std::string body) {
-  return {status, std::string(kContentType), {}, std::move(body)};
-}
-
 }  // namespace
 
 struct Plugin::Call {
@@ -44,16 +37,13 @@ Plugin::Plugin(service::VolumeService& volumes, const Clock& clock, PluginSettin
       clock_(clock),
       settings_(std::move(settings)),
       log_(std::move(log)),
-      releaser_("docker-held", kReleaseInterval, [this](std::stop_token) { release_held(); }) {}
+      releaser_("docker-held", kReleaseInterval, [this](const std::stop_token&) { release_held(); }) {}
 
-void Plugin::handle(http::Request request, http::Reply reply) {
+void Plugin::handle(const http::Request& request, const http::Reply& reply) {
   const auto method = methods().find(request.path);
-  if (method == methods().end() || request.method != "POST") {
-    reply.send(answer(404, error_body(fmt::format("{} {} is not part of the volume plugin protocol",
-                                                  request.method, request.path))));
-    return;
-  }
-  if (method->second == Method::get && request.body.empty()) {
+  if (method == methods().end() || (settings_.verbs == Verbs::post && request.method != "POST"))
+    return refuse(request, reply);
+  if (method->second == Method::get && request.body.empty() && settings_.lost_its_body(request)) {
     // The engine's retry lost its body. It takes an error for "no such volume" and, when it starts, forgets
     // the volume; a connection that closes is only a failed attempt.
     log_("docker VolumeDriver.Get: a retry without a body; closing the connection");
@@ -66,7 +56,7 @@ void Plugin::handle(http::Request request, http::Reply reply) {
       Op(clock_, takes_long ? kLongDeadline : kShortDeadline, make_request_id(), "docker", request.gone)};
   const auto result = dispatch(call);
   if (result) {
-    reply.send(answer(200, *result));
+    reply.send(answer(*result));
     return;
   }
   const Error& error = result.error();
@@ -79,7 +69,25 @@ void Plugin::handle(http::Request request, http::Reply reply) {
   if (question && unknown)
     hold(reply);
   else
-    reply.send(answer(200, error_body(error.message)));
+    reply.send(answer(error_body(error.message)));
+}
+
+http::Response Plugin::answer(std::string body) const {
+  return {200, settings_.content_type, {}, std::move(body)};
+}
+
+void Plugin::refuse(const http::Request& request, const http::Reply& reply) const {
+  if (settings_.not_part_of_it) return reply.send(*settings_.not_part_of_it);
+  auto refusal = answer(error_body(
+      fmt::format("{} {} is not part of the volume plugin protocol", request.method, request.path)));
+  refusal.status = 404;
+  reply.send(std::move(refusal));
+}
+
+Result<VolumeRequest> Plugin::parse(const Call& call) const {
+  auto request = TRY(settings_.parse(call.request.body));
+  if (settings_.called) settings_.called(call.request, request);
+  return request;
 }
 
 Result<std::string> Plugin::dispatch(const Call& call) {
@@ -90,7 +98,7 @@ Result<std::string> Plugin::dispatch(const Call& call) {
   if (call.method == Method::capabilities) return capabilities_body(settings_.scope);
   if (call.method == Method::list) return volumes_body(TRY(volumes_.list(call.op)));
   if (call.method == Method::mount) return mount(call);
-  const auto request = TRY(parse_request(call.request.body));
+  const auto request = TRY(parse(call));
   switch (call.method) {
     case Method::create:
       TRY(volumes_.create(call.op, request.name, request.options));
@@ -117,7 +125,7 @@ Result<std::string> Plugin::dispatch(const Call& call) {
 
 // The engine that gave up waiting sends no Unmount: a mount nobody was told of is undone.
 Result<std::string> Plugin::mount(const Call& call) {
-  const auto request = TRY(parse_request(call.request.body));
+  const auto request = TRY(parse(call));
   const std::string path =
       TRY(volumes_.mount(call.op, {request.name, request.mount_id, call.request.peer.pid}));
   if (!call.request.gone.stop_requested()) return mountpoint_body(path);

@@ -3,6 +3,8 @@
 // back. tests/component and tests/e2e have the same protocol with real sockets and a real engine.
 #include "dockerplugin/plugin.h"
 
+#include "dockerplugin/fake_volumes_for_test.h"
+
 #include <condition_variable>
 #include <map>
 
@@ -10,55 +12,6 @@
 
 namespace volplugin::dockerplugin {
 namespace {
-
-class FakeVolumes final : public service::VolumeService {
- public:
-  struct Call {
-    std::string what;
-    Millis remaining{0};
-    bool cancelled = false;
-  };
-
-  std::vector<Call> calls;
-  std::optional<Error> error;
-  std::function<void()> while_working;  // what happens outside meanwhile
-
-  void engine_activated(std::optional<pid_t> engine) override {
-    calls.push_back({"activated " + std::to_string(engine.value_or(-1))});
-  }
-  Result<> create(const Op& op, const std::string& name,
-                  const std::map<std::string, std::string>& options) override {
-    return note(op, "create " + name + " " + std::to_string(options.size()));
-  }
-  Result<> remove(const Op& op, const std::string& name) override { return note(op, "remove " + name); }
-  Result<std::string> mount(const Op& op, const service::MountRequest& request) override {
-    TRY(note(op, "mount " + request.name + " " + request.mount_id));
-    return std::string("/mounts/x");
-  }
-  Result<> unmount(const Op& op, const std::string& name, const std::string& id) override {
-    return note(op, "unmount " + name + " " + id);
-  }
-  Result<std::string> path(const Op& op, const std::string& name) override {
-    TRY(note(op, "path " + name));
-    return std::string("/mounts/x");
-  }
-  Result<service::VolumeStatus> get(const Op& op, const std::string& name) override {
-    TRY(note(op, "get " + name));
-    return service::VolumeStatus{name, "", WallTime{}, {{"phase", "ready"}}};
-  }
-  Result<std::vector<service::VolumeStatus>> list(const Op& op) override {
-    TRY(note(op, "list"));
-    return std::vector<service::VolumeStatus>{};
-  }
-
- private:
-  Result<> note(const Op& op, std::string what) {
-    if (while_working) while_working();
-    calls.push_back({std::move(what), op.remaining(), op.stop().stop_requested()});
-    if (error) return *error;
-    return {};
-  }
-};
 
 class RecordingSink final : public http::Reply::Sink {
  public:
@@ -102,7 +55,7 @@ class PluginTest : public testing::Test {
     request.peer.pid = 42;
     request.gone = gone_.get_token();
     auto sink = std::make_shared<RecordingSink>();
-    plugin_.handle(std::move(request), http::Reply(sink));
+    plugin_.handle(request, http::Reply(sink));
     return sink;
   }
   std::string answer(const std::string& method, const std::string& body) {
@@ -140,13 +93,18 @@ TEST_F(PluginTest, AnswersAsTheEngineReadsThem) {
   EXPECT_EQ(answer("VolumeDriver.Create", kBody), R"(200 {"Err":""})");
   EXPECT_EQ(volumes_.calls.back().what, "create t/v 1");
   EXPECT_EQ(answer("VolumeDriver.Create", R"({"Name":"t/v","Opts":null})"), R"(200 {"Err":""})");
-  EXPECT_EQ(answer("VolumeDriver.Mount", kBody), R"(200 {"Mountpoint":"/mounts/x","Err":""})");
-  EXPECT_EQ(answer("VolumeDriver.List", "{}"), R"(200 {"Volumes":[],"Err":""})");
+  EXPECT_EQ(answer("VolumeDriver.Mount", kBody), R"(200 {"Err":"","Mountpoint":"/mounts/x"})");
+  EXPECT_EQ(answer("VolumeDriver.List", "{}"), R"(200 {"Err":"","Volumes":[]})");
   EXPECT_EQ(answer("VolumeDriver.Get", kBody),
-            R"(200 {"Volume":{"Name":"t/v","Mountpoint":"","CreatedAt":"1970-01-01T00:00:00.000Z",)"
-            R"("Status":{"phase":"ready"}},"Err":""})");
+            R"(200 {"Err":"","Volume":{"Name":"t/v","Mountpoint":"","CreatedAt":"2023-11-14T22:13:20.000Z",)"
+            R"("Status":{"phase":"ready"}}})");
   EXPECT_EQ(call("VolumeDriver.Mount", kBody, "GET")->response()->status, 404);
   EXPECT_EQ(call("VolumeDriver.Format", kBody)->response()->status, 404);
+}
+
+TEST_F(PluginTest, AnswersOnlyWhatTheServiceKnows) {
+  volumes_.bare = true;
+  EXPECT_EQ(answer("VolumeDriver.Get", kBody), R"(200 {"Err":"","Volume":{"Name":"t/v","Mountpoint":""}})");
 }
 
 TEST_F(PluginTest, AnErrorIsAnAnswerAndALine) {

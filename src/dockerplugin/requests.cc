@@ -9,10 +9,13 @@ namespace {
 
 void write(json::Writer& writer, const service::VolumeStatus& volume) {
   writer.begin_object().field("Name", volume.name).field("Mountpoint", volume.mount_point);
-  writer.field("CreatedAt", format_rfc3339(volume.created_at));
-  writer.key("Status").begin_object();
-  for (const auto& [key, value] : volume.status) writer.field(key, value);
-  writer.end_object().end_object();
+  if (volume.created_at != WallTime{}) writer.field("CreatedAt", format_rfc3339(volume.created_at));
+  if (!volume.status.empty()) {
+    writer.key("Status").begin_object();
+    for (const auto& [key, value] : volume.status) writer.field(key, value);
+    writer.end_object();
+  }
+  writer.end_object();
 }
 
 }  // namespace
@@ -47,21 +50,21 @@ std::string capabilities_body(std::string_view scope) {
 }
 
 std::string mountpoint_body(std::string_view path) {
-  return json::Writer().begin_object().field("Mountpoint", path).field("Err", "").end_object().take();
+  return json::Writer().begin_object().field("Err", "").field("Mountpoint", path).end_object().take();
 }
 
 std::string volume_body(const service::VolumeStatus& volume) {
   json::Writer writer;
-  writer.begin_object().key("Volume");
+  writer.begin_object().field("Err", "").key("Volume");
   write(writer, volume);
-  return writer.field("Err", "").end_object().take();
+  return writer.end_object().take();
 }
 
 std::string volumes_body(const std::vector<service::VolumeStatus>& volumes) {
   json::Writer writer;
-  writer.begin_object().key("Volumes").begin_array();
+  writer.begin_object().field("Err", "").key("Volumes").begin_array();
   for (const auto& volume : volumes) write(writer, volume);
-  return writer.end_array().field("Err", "").end_object().take();
+  return writer.end_array().end_object().take();
 }
 
 }  // namespace volplugin::dockerplugin

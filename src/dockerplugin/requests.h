@@ -22,6 +22,8 @@ struct VolumeRequest {
 // be done for them.
 Result<VolumeRequest> parse_request(std::string_view body);
 
+// Answers: the keys of each object in the order of the alphabet, but for a volume, which begins with its
+// name; "CreatedAt" and "Status" only where the service gives them.
 std::string error_body(std::string_view error);  // "" for success
 std::string activate_body();
 std::string capabilities_body(std::string_view scope);

@@ -20,7 +20,7 @@ std::string Executor::mount_point(const model::VolumeId& id) const {
 }
 
 std::string Executor::data_path(const model::VolumeId& id) const {
-  return mount_point(id) + "/data";
+  return mount_point(id) + (layout_ == Layout::data_directory ? "/data" : "");
 }
 
 Result<backend::Backend*> Executor::backend_of(const model::Volume& volume) const {
@@ -110,6 +110,7 @@ Result<> Executor::attach_and_mount(const Op& op, backend::Backend& backend, con
     TRY(filesystems_.mount(op, attachment->device(), where, volume.filesystem_type));
   }
   TRY(op.check("mounting"));
+  if (layout_ == Layout::filesystem_root) return {};
   return filesystems_.ensure_directory(data_path(volume.id));
 }
 

@@ -25,10 +25,17 @@ enum class Unmounted {
   busy,      // unmounted here, but the device is still used elsewhere on this machine; call again later
 };
 
+// Which directory of a volume containers get.
+enum class Layout {
+  data_directory,   // "data" in the file system, so that lost+found does not stop Docker's copy-up
+  filesystem_root,  // the file system itself (lvmvd, as it always was)
+};
+
 class Executor final : public service::StorageWork {
  public:
-  Executor(const Backends& backends, Filesystems& filesystems, std::string mount_root)
-      : backends_(backends), filesystems_(filesystems), mount_root_(std::move(mount_root)) {}
+  Executor(const Backends& backends, Filesystems& filesystems, std::string mount_root,
+           Layout layout = Layout::data_directory)
+      : backends_(backends), filesystems_(filesystems), mount_root_(std::move(mount_root)), layout_(layout) {}
 
   Result<service::Made> make(const Op& op, const model::Volume& volume) override;
   Result<> remove(const Op& op, const model::Volume& volume) override;
@@ -39,8 +46,7 @@ class Executor final : public service::StorageWork {
   Result<Unmounted> unmount(const Op& op, const model::Volume& volume);
 
   Result<bool> is_mounted(const model::VolumeId& id);
-  // Where the file system is mounted, and the directory in it that containers get (so that lost+found
-  // does not stop Docker's copy-up into a fresh volume).
+  // Where the file system is mounted, and what containers get of it.
   std::string mount_point(const model::VolumeId& id) const;
   std::string data_path(const model::VolumeId& id) const;
 
@@ -54,6 +60,7 @@ class Executor final : public service::StorageWork {
   const Backends& backends_;
   Filesystems& filesystems_;
   std::string mount_root_;
+  Layout layout_;
 };
 
 }  // namespace volplugin::executor

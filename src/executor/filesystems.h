@@ -25,6 +25,7 @@ class Filesystems {
   // Runs the command (already expanded) with /bin/sh and returns the type it made, durable. Errors:
   // invalid_argument with the command's output; deadline_exceeded.
   virtual Result<std::string> make(const Op& op, const std::string& device, const std::string& command) = 0;
+  // `type` empty: whatever file system is found on the device.
   virtual Result<> mount(const Op& op, const std::string& device, const std::string& mount_point,
                          const std::string& type) = 0;
   // Not mounted: success. The directory goes too. Errors: busy (open files of this namespace).

@@ -38,8 +38,11 @@ Result<std::string> HostFilesystems::make(const Op& op, const std::string& devic
 
 Result<> HostFilesystems::mount(const Op& op, const std::string& device, const std::string& mount_point,
                                 const std::string& type) {
+  const std::string known = type.empty() ? TRY(os::probe(device)).type : type;
+  if (known.empty())
+    return make_error(Code::invalid_argument, fmt::format("there is no file system on {}", device));
   TRY(os::ensure_directory(mount_point, kMountPointMode));
-  return os::mount_filesystem(op, device, mount_point, type, "");
+  return os::mount_filesystem(op, device, mount_point, known, "");
 }
 
 Result<> HostFilesystems::unmount(const std::string& mount_point) {

@@ -25,7 +25,7 @@ std::unique_ptr<Client> connect_to(const std::string& address) {
 class ScriptedServer {
  public:
   explicit ScriptedServer(std::function<void(int connection, int fd)> serve) {
-    auto listener = open_listener(*parse_address("127.0.0.1:0"), 0);
+    auto listener = open_listener(*parse_address("127.0.0.1:0"), {});
     listener_ = std::move(*listener);
     thread_ = std::jthread([this, serve = std::move(serve)](const std::stop_token& stop) {
       for (int i = 0; !stop.stop_requested();) {

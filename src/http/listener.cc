@@ -81,9 +81,9 @@ Result<Listener> open_tcp(const Address& address) {
 
 }  // namespace
 
-Result<Listener> open_listener(const Address& address, mode_t mode) {
+Result<Listener> open_listener(const Address& address, SocketFile file) {
   if (!address.is_unix()) return open_tcp(address);
-  BoundSocket bound = TRY_CTX(bind_unix(address.path, mode), "cannot listen on {}", address.text());
+  BoundSocket bound = TRY_CTX(bind_unix(address.path, file), "cannot listen on {}", address.text());
   Listener listener;
   listener.fd = std::move(bound.fd);
   listener.address = address.text();

@@ -22,7 +22,7 @@ struct Listener {
 };
 
 // See Server::listen().
-Result<Listener> open_listener(const Address& address, mode_t mode);
+Result<Listener> open_listener(const Address& address, SocketFile file);
 // Checks that `fd` is a listening stream socket and makes it non-blocking. Takes it only on success.
 Result<Listener> adopt_listener(int fd);
 Peer describe_peer(int connected_fd);

@@ -127,10 +127,10 @@ void Server::State::accept(Fd fd) {
   const asio::generic::stream_protocol protocol(family, family == AF_UNIX ? 0 : IPPROTO_TCP);
   Socket socket(io);
   error_code ec;
-  socket.assign(protocol, fd.get(), ec);
+  std::ignore = socket.assign(protocol, fd.get(), ec);
   if (ec) return;  // cannot be watched (ENOMEM): dropped
   std::ignore = fd.release();
-  socket.non_blocking(true, ec);
+  std::ignore = socket.non_blocking(true, ec);
   auto session = std::make_shared<Session>(*this, std::move(socket), std::move(peer));
   sessions.insert(session);
   session->start();
@@ -163,11 +163,11 @@ Server::~Server() {
   stop();
 }
 
-Result<std::string> Server::listen(const std::string& address, mode_t mode) {
+Result<std::string> Server::listen(const std::string& address, SocketFile file) {
   const std::lock_guard lock(state_->lifecycle);
   if (state_->started || state_->stopped) return make_error(Code::conflict, "listen() comes before start()");
   const Address parsed = TRY(parse_address(address));
-  Listener listener = TRY(open_listener(parsed, mode));
+  Listener listener = TRY(open_listener(parsed, file));
   std::string real = listener.address;
   state_->listeners.push_back(std::move(listener));
   return real;

@@ -85,6 +85,13 @@ struct Limits {
   std::chrono::milliseconds write{10'000};
   std::chrono::milliseconds idle{300'000};  // kept-alive connection without a request
   bool allow_empty_host = false;            // dockerd 20.10 sends "Host:" with nothing behind it
+  bool keep_alive = true;                   // false: every connection is closed after its first answer
+};
+
+// Who may connect to a unix socket: the access its file has before anybody can see it.
+struct SocketFile {
+  mode_t mode = 0600;
+  std::optional<gid_t> group;  // else the group of this process
 };
 
 class Server {
@@ -95,9 +102,9 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // "host:port" (port 0: the kernel chooses) or "unix:///path". A stale unix socket file (nobody
-  // listens) is replaced, a live one is not: already_exists. The socket file gets `mode` and its parent
-  // directory is made (0755) if missing. Returns the address in the same form with the real port.
-  Result<std::string> listen(const std::string& address, mode_t mode = 0600);
+  // listens) is replaced, a live one is not: already_exists. The parent directory of the file is made (0755)
+  // if missing. Returns the address in the same form with the real port.
+  Result<std::string> listen(const std::string& address, SocketFile file = {});
   // Takes over a listening stream socket, e.g. from systemd. Its file is not removed at the end. After an
   // error the descriptor is still the caller's.
   Result<> adopt(int listening_fd);

@@ -90,13 +90,14 @@ TEST(UnixSocketTest, ServesWithModeAndMakesTheDirectory) {
   const std::string path = directory.path("a/b/x.sock");
   const mode_t before = ::umask(077);
   const auto server = make_server();
-  const auto address = server->listen("unix://" + path, 0660);
+  const auto address = server->listen("unix://" + path, {0660, 12});
   ::umask(before);
   ASSERT_TRUE(address);
   EXPECT_EQ(*address, "unix://" + path);
   struct stat status{};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0660U);
+  EXPECT_EQ(status.st_gid, 12U);
   ASSERT_EQ(::stat(directory.path("a/b").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0755U);
   EXPECT_EQ(entries(directory.path("a/b")), 1U);

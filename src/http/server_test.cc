@@ -114,6 +114,16 @@ TEST(ServerTest, ClosesWhenTheClientWantsIt) {
   EXPECT_TRUE(old.closed());
 }
 
+TEST(ServerTest, ClosesAfterEachAnswerWithoutKeepAlive) {
+  const Running running(Limits{.keep_alive = false});
+  RawSocket socket(running.address);
+  socket.send(get("/"));
+  const auto answer = socket.receive();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_THAT(answer.head, HasSubstr("Connection: close\r\n"));
+  EXPECT_TRUE(socket.closed());
+}
+
 TEST(ServerTest, AnswersAClientThatClosedItsSendingHalf) {
   const Running running;
   RawSocket socket(running.address);

@@ -63,7 +63,7 @@ void Session::close() {
   state_ = State::closed;
   error_code ignored;
   timer_.cancel();
-  socket_.close(ignored);
+  std::ignore = socket_.close(ignored);
   gone_.request_stop();
   host_.closed(shared_from_this());
 }
@@ -155,7 +155,7 @@ void Session::answer(Response response) {
 }
 
 void Session::write(Response response, Framing framing) {
-  framing.keep_alive = framing.keep_alive && !draining_;
+  framing.keep_alive = framing.keep_alive && !draining_ && host_.limits().keep_alive;
   auto head = serialize_head(response, framing);
   if (!head) {
     response = problem(500, to_string(Code::internal), head.error().message);
@@ -199,7 +199,7 @@ void Session::next_request() {
 void Session::linger() {
   if (eof_ || draining_) return close();
   error_code ec;
-  socket_.shutdown(Socket::shutdown_send, ec);
+  std::ignore = socket_.shutdown(Socket::shutdown_send, ec);
   if (ec) return close();
   state_ = State::lingering;
   std::string().swap(buffer_);

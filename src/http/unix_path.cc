@@ -109,7 +109,7 @@ Result<> claim(const std::string& from, const std::string& path) {
 
 }  // namespace
 
-Result<BoundSocket> bind_unix(const std::string& path, mode_t mode) {
+Result<BoundSocket> bind_unix(const std::string& path, SocketFile file) {
   TRY(make_directories(path));
   // Says so early and without side effects in the usual cases.
   if (TRY(probe(path)) == Probe::live) return in_use(path);
@@ -121,8 +121,9 @@ Result<BoundSocket> bind_unix(const std::string& path, mode_t mode) {
     return errno_error(errno, fmt::format("binding {}", temporary));
   struct stat status{};
   Result<> made;
-  // The mode comes before listen(): until then nobody can connect whatever the umask was.
-  if (::chmod(temporary.c_str(), mode) != 0 || ::lstat(temporary.c_str(), &status) != 0 ||
+  // Group and mode come before listen(): until then nobody can connect whatever the umask was.
+  if ((file.group && ::lchown(temporary.c_str(), uid_t(-1), *file.group) != 0) ||
+      ::chmod(temporary.c_str(), file.mode) != 0 || ::lstat(temporary.c_str(), &status) != 0 ||
       ::listen(bound.fd.get(), SOMAXCONN) != 0)
     made = errno_error(errno, fmt::format("preparing {}", temporary));
   else

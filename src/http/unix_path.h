@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "http/fd.h"
+#include "http/server.h"
 
 #include <string>
 
@@ -18,9 +19,10 @@ struct BoundSocket {
 };
 
 // The socket is made under a temporary name in the same directory and moved to `path` when it listens and
-// has its mode, so nobody ever sees it half-made. (Tools like ss show the temporary name.) A missing parent
-// directory is made. Errors: already_exists when somebody listens at `path` or it is not a socket.
-Result<BoundSocket> bind_unix(const std::string& path, mode_t mode);
+// has its mode and group, so nobody ever sees it half-made. (Tools like ss show the temporary name.) A
+// missing parent directory is made. Errors: already_exists when somebody listens at `path` or it is not a
+// socket.
+Result<BoundSocket> bind_unix(const std::string& path, SocketFile file);
 
 // Removes `path` if it is still that file.
 void remove_socket_file(const std::string& path, dev_t device, ino_t inode);

@@ -56,6 +56,10 @@ Result<TenantName> TenantTag::parse(std::string_view text) {
   return TenantName(std::string(text));
 }
 
+TenantName TenantTag::none() {
+  return TenantName("");
+}
+
 Result<VolumeName> VolumeTag::parse(std::string_view text) {
   TRY(check(text, {"volume name", "_.-", kMaxVolume}));
   return VolumeName(std::string(text));
@@ -88,6 +92,10 @@ Result<VolumeId> parse_volume_id(std::string_view text) {
 Result<VolumeId> parse_volume_id(std::string_view tenant, std::string_view volume) {
   auto parsed_tenant = TRY(TenantTag::parse(tenant));
   return VolumeId{std::move(parsed_tenant), TRY(VolumeTag::parse(volume))};
+}
+
+Result<VolumeId> parse_flat_volume_id(std::string_view text) {
+  return VolumeId{TenantTag::none(), TRY(VolumeTag::parse(text))};
 }
 
 }  // namespace volplugin::model

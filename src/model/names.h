@@ -14,6 +14,7 @@ namespace volplugin::model {
 // [A-Za-z0-9][A-Za-z0-9_-]{0,62}: no dot, so that tenant.volume parses back.
 struct TenantTag {
   static Result<StrongId<TenantTag>> parse(std::string_view text);
+  static StrongId<TenantTag> none();  // empty: of a program that knows no tenants
 };
 using TenantName = StrongId<TenantTag>;
 
@@ -39,14 +40,21 @@ struct VolumeId {
   TenantName tenant;
   VolumeName volume;
 
-  std::string name() const { return tenant.str() + "/" + volume.str(); }   // what Docker and people use
-  std::string image() const { return tenant.str() + "." + volume.str(); }  // what pools and paths use
+  std::string name() const { return join('/'); }   // what Docker and people use
+  std::string image() const { return join('.'); }  // what pools and paths use
   auto operator<=>(const VolumeId&) const = default;
+
+ private:
+  std::string join(char between) const {
+    return tenant.str().empty() ? volume.str() : tenant.str() + between + volume.str();
+  }
 };
 
 // "tenant/volume". Errors: invalid_argument naming the rule.
 Result<VolumeId> parse_volume_id(std::string_view text);
 Result<VolumeId> parse_volume_id(std::string_view tenant, std::string_view volume);
+// "volume", without a tenant (lvmvd).
+Result<VolumeId> parse_flat_volume_id(std::string_view text);
 
 // The name of a filesystem in a policy: [A-Za-z0-9][A-Za-z0-9_.-]{0,62}.
 Result<> check_filesystem_name(std::string_view text, std::string_view field);

@@ -42,16 +42,16 @@ void Agent::engine_activated(std::optional<pid_t> engine) {
 
 Result<> Agent::create(const Op& op, const std::string& name,
                        const std::map<std::string, std::string>& options) {
-  auto id = TRY(model::parse_volume_id(name));
-  const auto outcome = TRY(parts_.volmaster.create_volume(op, {std::move(id), options, settings_.node}));
+  auto id = TRY(settings_.parse_name(name));
+  const auto outcome = TRY(parts_.records.create_volume(op, {std::move(id), options, settings_.node}));
   const std::lock_guard lock(cache_mutex_);
   cache_[outcome.volume->value.id.name()] = outcome.volume;
   return {};
 }
 
 Result<> Agent::remove(const Op& op, const std::string& name) {
-  const auto id = TRY(model::parse_volume_id(name));
-  const auto removed = parts_.volmaster.remove_volume(op, id, service::RemoveMode::if_ephemeral);
+  const auto id = TRY(settings_.parse_name(name));
+  const auto removed = parts_.records.remove_volume(op, id, service::RemoveMode::if_ephemeral);
   // Gone already is what was asked for: an earlier call did it, whose answer was lost in a crash.
   if (!removed && removed.error().code != Code::not_found) return removed.error();
   const std::lock_guard lock(cache_mutex_);
@@ -80,12 +80,12 @@ service::VolumeStatus Agent::status_of(const model::Volume& volume) const {
 }
 
 Result<service::VolumeStatus> Agent::get(const Op& op, const std::string& name) {
-  const auto id = TRY(model::parse_volume_id(name));
+  const auto id = TRY(settings_.parse_name(name));
   const auto known = [&] {
     const std::lock_guard lock(cache_mutex_);
     return cache_.contains(id.name()) || journal_->find(id).has_value();
   }();
-  auto volume = parts_.volmaster.get_volume(known ? op.with_timeout(kCachedPatience) : op, id);
+  auto volume = parts_.records.get_volume(known ? op.with_timeout(kCachedPatience) : op, id);
   const std::lock_guard lock(cache_mutex_);
   if (volume) {
     if (!visible((*volume)->value))
@@ -111,7 +111,7 @@ Result<std::vector<service::VolumeStatus>> Agent::list(const Op& op) {
     return cache_complete_;
   }();
   do {
-    const auto page = parts_.volmaster.list_volumes(known ? op.with_timeout(kCachedPatience) : op, query);
+    const auto page = parts_.records.list_volumes(known ? op.with_timeout(kCachedPatience) : op, query);
     if (!page) return cached_list(page.error());
     for (const auto& volume : page->items)
       if (visible(volume->value)) seen.emplace(volume->value.id.name(), volume);
@@ -138,7 +138,7 @@ Result<std::vector<service::VolumeStatus>> Agent::cached_list(const Error& why) 
 // record is gone, and an image made now would be nobody's. We hold the volume's turn, so it stays as it is.
 Result<> Agent::check_wanted(const Op& op, const model::Volume& volume) {
   const auto record =
-      TRY_CTX(parts_.volmaster.get_volume(op, volume.id), "checking that the volume is still wanted");
+      TRY_CTX(parts_.records.get_volume(op, volume.id), "checking that the volume is still wanted");
   if (record->value.uid == volume.uid && record->value.phase == model::Phase::creating) return {};
   return make_error(Code::cancelled,
                     fmt::format("volume '{}' is not being created any more", volume.id.name()));

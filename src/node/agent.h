@@ -17,6 +17,7 @@
 #include "executor/executor.h"
 #include "node/journal.h"
 #include "service/volmaster.h"
+#include "service/volume_records.h"
 #include "service/volume_service.h"
 
 #include <functional>
@@ -31,10 +32,14 @@ struct AgentSettings {
   std::string boot_id;
   std::string version;
   std::vector<std::string> backends;
+  // The rule for names of volumes.
+  std::function<Result<model::VolumeId>(std::string_view)> parse_name = [](std::string_view text) {
+    return model::parse_volume_id(text);
+  };
 };
 
 struct AgentParts {
-  service::Volmaster& volmaster;
+  service::VolumeRecords& records;
   executor::Executor& executor;
   executor::Filesystems& filesystems;
   const Clock& clock;

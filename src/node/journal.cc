@@ -13,8 +13,7 @@ namespace {
 constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
 constexpr std::string_view kSuffix = ".json";
-constexpr std::string_view kEngineFile =
-    "engine.json";  // no volume file: an image name has a dot before .json
+constexpr std::string_view kEngineFile = ".engine.json";  // no volume file: names begin with no dot
 
 std::string encode(const std::string& boot_id, const JournalEntry& entry) {
   json::Writer writer;

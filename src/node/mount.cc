@@ -21,7 +21,7 @@ Error not_visible(const std::string& path) {
 }  // namespace
 
 Result<std::string> Agent::mount(const Op& op, const service::MountRequest& request) {
-  const auto id = TRY(model::parse_volume_id(request.name));
+  const auto id = TRY(settings_.parse_name(request.name));
   const auto use = TRY(model::MountIdTag::parse(request.mount_id));
   const auto turn = TRY(queue_.enter(op, id.name()));
   auto entry = journal_->find(id);
@@ -32,9 +32,9 @@ Result<std::string> Agent::mount(const Op& op, const service::MountRequest& requ
 
 Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, const model::MountId& use,
                                        std::optional<pid_t> engine) {
-  const auto volume = TRY(parts_.volmaster.get_volume(op, id));
+  const auto volume = TRY(parts_.records.get_volume(op, id));
   JournalEntry entry{volume->value, {{use, 1, journal_->engine(), parts_.clock.wall()}}};
-  const auto acquired = parts_.volmaster.acquire_mount(
+  const auto acquired = parts_.records.acquire_mount(
       op, {id, settings_.node, parts_.executor.mount_point(id), {use, entry.uses.front().since}});
   if (!acquired) {
     // Perhaps it was granted and only the answer is lost: an entry without uses has it given back.
@@ -67,7 +67,7 @@ Result<> Agent::mount_and_record(const Op& op, const JournalEntry& entry, std::o
 Result<std::string> Agent::share_mount(const Op& op, JournalEntry entry, const model::MountId& use,
                                        std::optional<pid_t> engine) {
   const auto id = entry.volume.id;
-  const auto volume = parts_.volmaster.get_volume(op, id);
+  const auto volume = parts_.records.get_volume(op, id);
   if (volume && (*volume)->value.uid != entry.volume.uid)
     return make_error(Code::conflict,
                       fmt::format("an earlier volume called '{}' is still in use on this host; stop "
@@ -78,7 +78,7 @@ Result<std::string> Agent::share_mount(const Op& op, JournalEntry entry, const m
   count_use(entry, use);
   // Nobody else can have been given the volume: its record stays ours until it is released.
   if (was_unmounting && volume)
-    TRY(parts_.volmaster.acquire_mount(
+    TRY(parts_.records.acquire_mount(
         op, {id, settings_.node, parts_.executor.mount_point(id), {use, entry.uses.front().since}}));
   TRY(journal_->put(entry));
   tell_volmaster(op, entry, "");

@@ -26,7 +26,7 @@ void Agent::recover_step(const Op& op) {
 
 Result<> Agent::register_node(const Op& op) {
   model::Node node{settings_.node, settings_.version, settings_.backends, settings_.boot_id, started_at_};
-  TRY(parts_.volmaster.register_node(op, node));
+  TRY(parts_.records.register_node(op, node));
   // Fills the cache: Docker may ask for a volume for the first time when volmaster cannot be reached any
   // more.
   TRY(list(op));
@@ -38,7 +38,7 @@ Result<> Agent::take_over_records(const Op& op) {
   service::ListQuery query;
   Result<> outcome;
   do {
-    const auto page = TRY(parts_.volmaster.list_mounts(op, query));
+    const auto page = TRY(parts_.records.list_mounts(op, query));
     for (const auto& mount : page.items) {
       if (mount->value.node != settings_.node) continue;
       const auto taken = take_over(op, mount->value.volume);
@@ -55,9 +55,9 @@ Result<> Agent::take_over(const Op& op, const model::VolumeId& id) {
   // A call that does not mount would leave the record behind: look again with the next step.
   if (!turn) return make_error(Code::busy, fmt::format("volume '{}' is being worked on", id.name()));
   if (journal_->find(id)) return {};
-  const auto volume = parts_.volmaster.get_volume(op, id);
+  const auto volume = parts_.records.get_volume(op, id);
   if (!volume && volume.error().code == Code::not_found)
-    return parts_.volmaster.release_mount(op, id, settings_.node);
+    return parts_.records.release_mount(op, id, settings_.node);
   if (!volume) return volume.error();
   const JournalEntry entry{(*volume)->value, {}};
   TRY(journal_->put(entry));  // reconcile() takes it down

@@ -14,7 +14,7 @@ constexpr Millis kReleaseTimeout{5'000};
 }  // namespace
 
 Result<> Agent::unmount(const Op& op, const std::string& name, const std::string& mount_id) {
-  const auto id = TRY(model::parse_volume_id(name));
+  const auto id = TRY(settings_.parse_name(name));
   const auto use = TRY(model::MountIdTag::parse(mount_id));
   const auto turn = TRY(queue_.enter(op, id.name()));
   auto entry = journal_->find(id);
@@ -49,7 +49,7 @@ Result<> Agent::finish_unmount(const Op& op, const JournalEntry& entry) {
     tell_volmaster(op, entry, unmounted.error().message);
     return unmounted.error();
   }
-  const auto released = parts_.volmaster.release_mount(op.with_timeout(kReleaseTimeout), id, settings_.node);
+  const auto released = parts_.records.release_mount(op.with_timeout(kReleaseTimeout), id, settings_.node);
   // A record that another node holds is not ours to release: somebody forced it.
   if (!released && released.error().code != Code::conflict) return released.error();
   TRY(faults::hit(Fault::unmount_released));
@@ -64,7 +64,7 @@ void Agent::tell_volmaster(const Op& op, const JournalEntry& entry, const std::s
                               message,
                               {}};
   for (const auto& use : entry.uses) update.uses.push_back({use.id, use.since});
-  const auto told = parts_.volmaster.update_mount(op.for_cleanup(kTellTimeout), update);
+  const auto told = parts_.records.update_mount(op.for_cleanup(kTellTimeout), update);
   if (!told && told.error().code != Code::unavailable && told.error().code != Code::not_found)
     parts_.warn(
         fmt::format("telling volmaster about volume '{}': {}", entry.volume.id.name(), told.error().message));

@@ -8,7 +8,8 @@ namespace {
 
 Result<model::VolumeId> parse_id(json::Object& object) {
   const std::string tenant = TRY(object.string("tenant"));
-  return model::parse_volume_id(tenant, TRY(object.string("name")));
+  const std::string name = TRY(object.string("name"));
+  return tenant.empty() ? model::parse_flat_volume_id(name) : model::parse_volume_id(tenant, name);
 }
 
 Result<WallTime> time_or_zero(json::Object& object, std::string_view key) {

@@ -487,7 +487,7 @@ def test_foreign_file_in_the_pool_is_never_touched(volplugin):
     assert "the name is taken" in err and "was not made by volplugin" in err
     assert docker(volplugin, "Remove", Name="tenant1/x")["Err"] == ""
     assert volplugin.api("DELETE", "/v1/volumes/tenant1/x")[0] == 404
-    assert volplugin.volumes() == [] and not marker.exists() and volplugin.loops() == []
+    assert volplugin.volumes() == [] and not marker.exists() and volplugin.devices() == []
     assert foreign.read_bytes() == content and foreign.stat().st_ino == inode
 
 

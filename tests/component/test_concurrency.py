@@ -115,21 +115,21 @@ def test_mounts_by_different_ids_share_one_device(volplugin):
     answers = all_at_once(20, lambda n: docker(volplugin, "Mount", Name="tenant1/m", ID=f"id{n}"))
     assert {answer["Err"] for answer in answers} == {""}
     assert len({answer["Mountpoint"] for answer in answers}) == 1
-    assert len(volplugin.loops()) == len(volplugin.mounted()) == 1
+    assert len(volplugin.devices()) == len(volplugin.mounted()) == 1
     assert {use["id"] for use in volplugin.mount_records()[0]["uses"]} == {f"id{n}" for n in range(20)}
     all_at_once(19, lambda n: docker(volplugin, "Unmount", Name="tenant1/m", ID=f"id{n}"))
     assert os.path.ismount(volplugin.mounted()[0])
     assert [use["id"] for use in volplugin.mount_records()[0]["uses"]] == ["id19"]
     assert docker(volplugin, "Unmount", Name="tenant1/m", ID="id19") == {"Err": ""}
     volplugin.settle()
-    assert volplugin.mount_records() == [] and volplugin.loops() == []
+    assert volplugin.mount_records() == [] and volplugin.devices() == []
 
 
 def test_mounts_by_the_same_id_are_counted(volplugin):
     """As docker cp does into a running container: as many Unmounts as Mounts."""
     assert docker(volplugin, "Create", Name="tenant1/m", Opts={}) == {"Err": ""}
     answers = all_at_once(20, lambda _: docker(volplugin, "Mount", Name="tenant1/m", ID="same"))
-    assert {answer["Err"] for answer in answers} == {""} and len(volplugin.loops()) == 1
+    assert {answer["Err"] for answer in answers} == {""} and len(volplugin.devices()) == 1
     all_at_once(19, lambda _: docker(volplugin, "Unmount", Name="tenant1/m", ID="same"))
     assert len(volplugin.mounted()) == 1 and len(volplugin.mount_records()) == 1
     assert docker(volplugin, "Unmount", Name="tenant1/m", ID="same") == {"Err": ""}

@@ -226,7 +226,7 @@ def test_ending_waits_for_no_long_poll_and_no_hung_command(volplugin):
     with socket.socket(socket.AF_UNIX) as raw:
         raw.connect(str(volplugin.api_socket))
         raw.sendall(b"POST /v1/volumes HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        wait_until(lambda: volplugin.loops(), "the command runs")
+        wait_until(lambda: volplugin.devices(), "the command runs")
         assert volplugin.daemon.stop(signal.SIGTERM, patience=20) == 0
     volplugin.start()
     volplugin.settle()

@@ -11,7 +11,7 @@ def test_create_mount_write_unmount_remount_remove(volplugin):
     with open(path + "/file", "w") as out:
         out.write("kept")
     assert volplugin.docker("VolumeDriver.Unmount", {"Name": "tenant1/test", "ID": "a"}) == {"Err": ""}
-    wait_until(lambda: not volplugin.loops(), "the device is gone")
+    wait_until(lambda: not volplugin.devices(), "the device is gone")
     assert volplugin.mounted() == []
     assert volplugin.docker("VolumeDriver.Mount", {"Name": "tenant1/test", "ID": "b"})["Err"] == ""
     assert open(path + "/file").read() == "kept"

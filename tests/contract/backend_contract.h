@@ -34,6 +34,14 @@ class BackendEnvironment {
   virtual std::shared_ptr<void> use_elsewhere(const std::string& device) = 0;
   // Whether devices can be opened and keep what is written to them.
   virtual bool holds_data() const = 0;
+  // Whether a new image reads as zeros everywhere, and not only where file systems look for signatures.
+  virtual bool zeroed() const { return true; }
+  // Whether more may be promised than the pool can hold.
+  virtual bool overcommits() const { return false; }
+  // Whether "a/b" names a pool.
+  virtual bool pools_have_parts() const { return false; }
+  // How many of `repetitions` this driver has time for.
+  virtual int affordable(int repetitions) const { return repetitions; }
 };
 
 struct BackendCase {

@@ -186,6 +186,7 @@ TEST_P(BackendContract, FullPoolRefusesAndSaysHowMuchIsFree) {
   EXPECT_EQ(refused.error().effect, Effect::none);
   EXPECT_NE(refused.error().message.find("free"), std::string::npos);
   EXPECT_FALSE(exists(key()));
+  if (environment_->overcommits()) return;
   // Promised space is gone although nothing is written.
   const Bytes most{before.available.count / 10 * 6};
   make(key("a.first"), most);
@@ -289,8 +290,10 @@ TEST_P(BackendContract, FreshImageIsBlankAndKeepsWhatIsWritten) {
   auto attachment = attach(key());
   EXPECT_EQ(*os::device_size(attachment->device()), Bytes::mib(8));
   EXPECT_TRUE(os::probe(attachment->device())->blank);
-  const std::string content = *os::read_file(attachment->device(), Bytes::mib(8));
-  EXPECT_EQ(content.find_first_not_of('\0'), std::string::npos);
+  if (environment_->zeroed()) {
+    const std::string content = *os::read_file(attachment->device(), Bytes::mib(8));
+    EXPECT_EQ(content.find_first_not_of('\0'), std::string::npos);
+  }
   {
     const os::FileDescriptor device = *os::open_file(attachment->device(), O_RDWR);
     ASSERT_EQ(::pwrite(device.get(), "written", 7, (8 << 20) - 7), 7);
@@ -300,8 +303,7 @@ TEST_P(BackendContract, FreshImageIsBlankAndKeepsWhatIsWritten) {
   ASSERT_TRUE(backend().detach(make_op(), key(), std::move(attachment)));
   environment_->restart();
   attachment = attach(key());
-  EXPECT_TRUE(
-      os::read_file(attachment->device(), Bytes::mib(8))->ends_with(std::string_view("\0written", 8)));
+  EXPECT_TRUE(os::read_file(attachment->device(), Bytes::mib(8))->ends_with("written"));
 }
 
 TEST_P(BackendContract, RemovedAndMadeAgainIsBlank) {
@@ -373,8 +375,9 @@ TEST_P(BackendContract, ConcurrentEnsureOfDifferentOwnersLetsOneWin) {
 
 TEST_P(BackendContract, HundredDifferentVolumesInParallel) {
   std::atomic<int> good = 0;
+  const int each = environment_->affordable(10);
   run_threads(10, [&](int thread) {
-    for (int i = 0; i < 10; ++i) {
+    for (int i = 0; i < each; ++i) {
       const ImageKey mine = key(fmt::format("t{}.v{}", thread, i), fmt::format("uid-{}-{}", thread, i));
       make(mine, Bytes::mib(2));
       auto attachment = attach(mine);
@@ -388,8 +391,8 @@ TEST_P(BackendContract, HundredDifferentVolumesInParallel) {
       ++good;
     }
   });
-  EXPECT_EQ(good, 100);
-  EXPECT_EQ(listed().size(), 50u);
+  EXPECT_EQ(good, 10 * each);
+  EXPECT_EQ(listed().size(), size_t(5 * each));
 }
 
 TEST_P(BackendContract, ConcurrentAttachGivesOneDevice) {
@@ -412,7 +415,7 @@ TEST_P(BackendContract, ListingWhileChangingMissesNothingThatStays) {
       EXPECT_TRUE(backend().remove(make_op(), passing));
     }
   });
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < environment_->affordable(200); ++round) {
     const Names names = listed();
     EXPECT_EQ(std::ranges::count(names, "stay.one"), 1);
     EXPECT_EQ(std::ranges::count(names, "stay.two"), 1);
@@ -457,7 +460,8 @@ TEST_P(BackendContract, PoolNamesAreChecked) {
                                   environment_->pool(), std::string(32, 'x')})
     EXPECT_TRUE(backend().validate_pool(good)) << good;
   for (const std::string& bad :
-       {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("../x"),
+       {std::string(), std::string("."), std::string(".."),
+        std::string(environment_->pools_have_parts() ? "a/b/c" : "a/b"), std::string("../x"),
         std::string("-a"), std::string("a b"), std::string("a\nb"), std::string("a\0b", 3),
         std::string("\xC3\xA9"), std::string(300, 'x')}) {
     EXPECT_EQ(code_of(backend().validate_pool(bad)), Code::invalid_argument) << bad;

@@ -2,18 +2,15 @@
 #include "backend/loop/loop_backend.h"
 #include "backend/sim/sim_backend.h"
 #include "base/check.h"
-#include "os/block_device.h"
 #include "os/mount.h"
-#include "os/process.h"
 #include "os/scratch.h"
 #include "tests/contract/backend_contract.h"
+#include "tests/contract/foreign_mount.h"
+#include "tests/contract/lvm_environment.h"
 
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
+#include <algorithm>
+#include <iterator>
+
 #include <unistd.h>
 
 namespace volplugin::backend {
@@ -51,45 +48,6 @@ class SimEnvironment final : public BackendEnvironment {
   std::unique_ptr<SimBackend> backend_;
 };
 
-// A process that has the device mounted in a mount namespace of its own.
-class ForeignMount {
- public:
-  ForeignMount(const std::string& device, const std::string& directory) {
-    int ready[2];
-    CHECK(::pipe2(ready, O_CLOEXEC) == 0);
-    pid_ = ::fork();
-    CHECK(pid_ >= 0);
-    if (pid_ == 0) mount_and_stay(device.c_str(), directory.c_str(), ready[1]);
-    ::close(ready[1]);
-    char byte = 0;
-    const bool mounted = ::read(ready[0], &byte, 1) == 1;
-    ::close(ready[0]);
-    CHECK(mounted);
-  }
-  ForeignMount(const ForeignMount&) = delete;
-  ForeignMount& operator=(const ForeignMount&) = delete;
-  ~ForeignMount() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-
- private:
-  [[noreturn]] static void mount_and_stay(const char* device, const char* directory, int ready) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    // The parent's descriptors hold devices and locks: only the mount may count here.
-    ::dup2(ready, 3);
-    ::close_range(4, ~0U, 0);
-    const bool mounted = ::unshare(CLONE_NEWNS) == 0 &&
-                         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                         ::mount(device, directory, "ext4", 0, nullptr) == 0;
-    if (mounted) (void)!::write(3, "x", 1);
-    ::close(3);
-    for (;;) ::pause();
-  }
-
-  pid_t pid_ = -1;
-};
-
 class LoopEnvironment final : public BackendEnvironment {
  public:
   LoopEnvironment() { restart(); }
@@ -112,16 +70,7 @@ class LoopEnvironment final : public BackendEnvironment {
   }
 
   std::shared_ptr<void> use_elsewhere(const std::string& device) override {
-    const auto found = os::probe(device);
-    CHECK(found);
-    if (found->blank) {
-      const Op op(system_clock(), Millis(20'000), "test", "test");
-      const auto made = os::run(op, {.argv = {"mkfs.ext4", "-q", device}, .package = "e2fsprogs"});
-      CHECK(made && made->succeeded());
-    }
-    const std::string directory = dir_ / "elsewhere";
-    CHECK(os::ensure_directory(directory, 0700));
-    return std::make_shared<ForeignMount>(device, directory);
+    return mount_elsewhere(device, dir_ / "elsewhere");
   }
   bool holds_data() const override { return true; }
 
@@ -136,11 +85,13 @@ class LoopEnvironment final : public BackendEnvironment {
 }  // namespace
 
 std::vector<BackendCase> backend_environments() {
-  return {
+  std::vector<BackendCase> cases{
       {"sim_host_local", [] { return std::make_unique<SimEnvironment>(Scope::host_local); }},
       {"sim_cluster", [] { return std::make_unique<SimEnvironment>(Scope::cluster); }},
       {"loop", [] { return std::make_unique<LoopEnvironment>(); }},
   };
+  std::ranges::move(lvm_environments(), std::back_inserter(cases));
+  return cases;
 }
 
 }  // namespace volplugin::backend

@@ -198,10 +198,10 @@ def test_kill_at_random_moments(volplugin, seed):
         recover(volplugin, clients_volumes)
         if round_number % 5 == 4:
             check_all_data(volplugin, clients_volumes)
-    wait_until(lambda: not volplugin.loops(), "all devices are gone")
+    wait_until(lambda: not volplugin.devices(), "all devices are gone")
     volplugin.settle()
     images = volplugin.images()
     assert images == sorted(f"{v['tenant']}.{v['name']}" for v in volplugin.volumes())
     assert len(images) > 1, "the load left nothing to check"
     for image in images:
-        fsck(volplugin.data / "pools" / "default" / image)
+        fsck(volplugin.storage.path(image))

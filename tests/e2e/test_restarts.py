@@ -182,7 +182,7 @@ def reboot(lab):
     lab.engine.kill_containers()
     lab.host.unmount_below(lab.plugin.mounts)
     lab.host.unmount_below(lab.engine.dir)
-    wait_until(lambda: not lab.plugin.loops(), "the devices are gone")
+    wait_until(lambda: not lab.plugin.devices(), "the devices are gone")
     for journal in (lab.plugin.data / "agent").glob("*.json"):
         entry = json.loads(journal.read_text())
         if "boot-id" in entry:

@@ -20,7 +20,7 @@ def create(lab, name="tenant1/x", *flags):
 def test_create_run_remove(lab):
     """The image is made on the agent's host by a task of volmaster, and removed by another."""
     create(lab, "tenant1/x", "--opt", "ephemeral=true")
-    assert lab.plugin.images() == ["tenant1.x"] and lab.plugin.loops() == []
+    assert lab.plugin.images() == ["tenant1.x"] and lab.plugin.devices() == []
     volume = lab.engine.inspect("volume", "inspect", "tenant1/x")
     assert volume["Scope"] == "global" and volume["Status"]["node"] == "host1"
     lab.engine.background("c1", "tenant1/x", WRITER)
@@ -40,7 +40,7 @@ def test_errors_of_volmaster_reach_the_command_line(lab):
     assert "nobody" in lab.engine.fails("volume", "create", "-d", "volplugin", "nobody/x")
     lab.plugin.upload("broken", filesystems={"ext4": "echo no disk today for % >&2; exit 3"})
     assert "no disk today" in lab.engine.fails("volume", "create", "-d", "volplugin", "broken/x")
-    assert lab.plugin.images() == [] and lab.plugin.loops() == []
+    assert lab.plugin.images() == [] and lab.plugin.devices() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -143,7 +143,7 @@ def test_a_failing_mkfs_is_explained_and_leaves_nothing(lab):
     """What mkfs printed reaches the command line; image and record are gone."""
     lab.plugin.upload("broken", filesystems={"ext4": "echo no disk today for % >&2; exit 3"})
     assert "no disk today for /dev/loop" in lab.engine.fails("volume", "create", "-d", "volplugin", "broken/test")
-    assert lab.plugin.images() == [] and lab.plugin.loops() == [] and lab.engine.volumes() == []
+    assert lab.plugin.images() == [] and lab.plugin.devices() == [] and lab.engine.volumes() == []
 
 
 def test_a_hanging_mkfs_is_given_up_before_docker_gives_up(lab):
@@ -151,6 +151,6 @@ def test_a_hanging_mkfs_is_given_up_before_docker_gives_up(lab):
     lab.plugin.upload("slow", filesystems={"ext4": "sleep 1000 # %"})
     error = lab.engine.fails("volume", "create", "-d", "volplugin", "slow/test")
     assert "deadline exceeded" in error and "context" not in error, "the engine's own end: " + error
-    assert lab.plugin.images() == [] and lab.plugin.loops() == [] and lab.plugin.volumes() == []
+    assert lab.plugin.images() == [] and lab.plugin.devices() == [] and lab.plugin.volumes() == []
     lab.plugin.upload("slow")
     create(lab, "slow/test")

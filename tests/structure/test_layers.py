@@ -16,7 +16,7 @@ LEVELS = {
     "catalog": 4,
     "control": 5, "client": 5,
     "rest": 6, "node": 6,
-    "dockerplugin": 7, "cli": 7, "daemon": 8,
+    "dockerplugin": 7, "cli": 7, "daemon": 8, "lvmvd": 8,
     "cmd": 9,
 }
 
@@ -30,11 +30,12 @@ LIBRARIES = {
     r"CLI/": {"cli", "daemon"},
     r"spdlog/": {"daemon"},
     r"libmount|blkid/|systemd/": {"os"},
-    r"uuid/": {"control"},
+    r"uuid/": {"os"},
 }
 
 # Modules inside one folder that must not know each other.
-APART = {("kv/memory", "kv/sqlite"), ("backend/loop", "backend/sim")}
+APART = {("kv/memory", "kv/sqlite"), ("backend/loop", "backend/sim"),
+         ("backend/loop", "backend/lvm"), ("backend/lvm", "backend/sim")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 

@@ -17,6 +17,8 @@ import subprocess
 import tempfile
 import time
 
+from support.storage import storage_in
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("VOLPLUGIN_BIN", ROOT / "build" / "bin"))
 PATIENCE = 30.0  # seconds a condition may take on a loaded machine
@@ -123,13 +125,15 @@ class Volplugin:
         self.plugin = pathlib.Path(plugin_dir or self.dir) / f"{socket_name}.sock"
         self.api_socket = self.dir / "api.sock"
         self.mounts = self.data / "mounts"
-        self.flags = list(flags)
+        self.storage = storage_in(self.dir)
+        self.flags = [*self.storage.flags, *flags]
         self.standalone = standalone
         self.namespace_pid = namespace_pid
         self.node = None  # in records; None: the only one
         self.daemon = None
 
     def start(self, *extra, wait=True):
+        self.storage.make()
         argv = [BIN / "volplugin", "--data-dir", self.data, "--plugin-socket", self.plugin]
         if self.standalone:
             argv += ["--standalone", "--api-socket", self.api_socket]
@@ -191,8 +195,7 @@ class Volplugin:
         return self.api("GET", "/v1/mounts")[2]["items"]
 
     def images(self):
-        pools = self.data / "pools"
-        return sorted(p.name for p in pools.glob("*/*")) if pools.exists() else []
+        return self.storage.images()
 
     def mounted(self):
         """Mount points below our mount root, as the kernel says."""
@@ -200,14 +203,9 @@ class Volplugin:
         with open(f"/proc/{self.namespace_pid or 'self'}/mountinfo") as table:
             return [line.split()[4] for line in table if line.split()[4].startswith(prefix)]
 
-    def loops(self):
-        """Loop devices that show an image of ours."""
-        found = []
-        for backing in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
-            with contextlib.suppress(OSError):
-                if backing.read_text().strip().startswith(str(self.data)):
-                    found.append("/dev/" + backing.parts[3])
-        return found
+    def devices(self):
+        """Devices that show an image of ours to somebody."""
+        return list(self.storage.devices().values())
 
     def operations(self):
         return self.api("GET", "/v1/operations")[2]["items"]
@@ -230,9 +228,9 @@ class Volplugin:
         wrong += [f"mount record {name} without a mount" for name in set(mounts) - mounted]
         wrong += [f"{name} is mounted without a record" for name in mounted - set(mounts)]
         wrong += [f"mount directory {name} is left" for name in directories - mounted]
-        loops = self.loops()
-        if len(loops) != len(mounted):
-            wrong.append(f"loop devices {loops} for the mounts {sorted(mounted)}")
+        devices = self.devices()
+        if len(devices) != len(mounted):
+            wrong.append(f"devices {devices} for the mounts {sorted(mounted)}")
         return wrong
 
     def settle(self, patience=PATIENCE):
@@ -253,6 +251,7 @@ class Volplugin:
             self.kill()
         for mount in self.mounted():
             _libc.umount2(mount.encode(), 2)
+        self.storage.clean()
 
 
 class Volmaster:

@@ -34,12 +34,8 @@ class Lab:
     # Facts about one volume.
 
     def device(self, volume):
-        """The loop device that shows the volume's image, as sysfs says, or None."""
-        for device in self.plugin.loops():
-            backing = pathlib.Path(f"/sys/block/{device[5:]}/loop/backing_file").read_text().strip()
-            if backing.split("/")[-1] == volume.replace("/", "."):
-                return device
-        return None
+        """The device that shows the volume's image, as the kernel says, or None."""
+        return self.plugin.storage.devices().get(volume.replace("/", "."))
 
     def mounted(self, volume):
         """What is mounted for the volume on the host: [(type, source)]."""
@@ -94,7 +90,7 @@ class Lab:
         wait_until(lambda: not self.plugin.mount_records(), "every mount record is released")
         self.plugin.settle()
         assert self.plugin.mounted() == []
-        assert self.plugin.loops() == []
+        assert self.plugin.devices() == []
         if self.engine.volumes():  # so that the engine forgets them, too
             self.engine.cli("volume", "rm", *self.engine.volumes())
         for volume in self.plugin.volumes():
@@ -107,7 +103,7 @@ class Lab:
         self.plugin.clean()
         self.host.unmount_below(self.plugin.mounts)
         self.host.clean()
-        wait_until(lambda: not self.plugin.loops(), "the loop devices are gone with the host")
+        wait_until(lambda: not self.plugin.devices(), "the loop devices are gone with the host")
 
 
 class SplitLab(Lab):
