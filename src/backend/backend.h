@@ -7,7 +7,8 @@
 // - Every function is idempotent: repeating it after any crash converges.
 // - An image belongs to the volume whose uid it carries. ensure() never adopts, and remove() never
 //   removes, an image with another uid or without one: that is somebody else's data.
-// - ensure() publishes an image whole (right size, right uid) or not at all.
+// - ensure() publishes an image whole (right size, right uid) or not at all. It is blank when ensure() has
+//   returned; a crash before that may leave a whole image of ours with old data at its start.
 // - A blocking call respects its Op and never leaves a half state that repeating does not repair.
 // Threads: all functions may be called from any thread at once; calls for one image are serialised by
 // the caller (a queue per volume), calls for different images run in parallel.
@@ -72,11 +73,15 @@ class Attachment {
   virtual const std::string& device() const = 0;  // "/dev/loop3"
 };
 
+class Snapshots;
+
 class Backend {
  public:
   virtual ~Backend() = default;
 
   virtual const Traits& traits() const = 0;
+  // Null: this driver takes no snapshots; traits().snapshots says the same.
+  virtual Snapshots* snapshots() { return nullptr; }
 
   // Does not block. Errors: invalid_argument naming the rule a pool name of this backend breaks.
   virtual Result<> validate_pool(const std::string& pool) const = 0;

@@ -8,7 +8,9 @@
 #include "executor/host_filesystems.h"
 #include "lvmvd/volume_group.h"
 #include "node/agent.h"
+#include "os/file.h"
 #include "os/host.h"
+#include "os/mount.h"
 
 namespace volplugin::lvmvd {
 namespace {
@@ -19,6 +21,17 @@ constexpr Millis kRecoveryTimeout{60'000};
 // Clients older than mount IDs, and people with curl, send none. Their calls are counted all the same.
 std::string id_or_none(const std::string& mount_id) {
   return mount_id.empty() ? "none" : mount_id;
+}
+
+// Two processes would undo each other's work.
+Result<os::FileDescriptor> lock_state(const std::string& directory) {
+  TRY(os::ensure_directory(directory, 0700));
+  auto file = TRY(os::open_file(directory + "/lock", O_RDWR | O_CREAT, 0600));
+  if (TRY(os::try_lock(file))) return file;
+  return make_error(Code::already_exists,
+                    fmt::format("another lvmvd works with {}; stop it first, or give this one another "
+                                "--state-dir and volume group",
+                                directory));
 }
 
 // Logical volumes that we neither list nor touch, though an lvmvd that marked nothing may have made them.
@@ -57,6 +70,7 @@ class Volumes final : public service::VolumeService {
  private:
   Volumes() = default;
 
+  os::FileDescriptor lock_;  // on the state directory, as long as this lives
   executor::HostFilesystems filesystems_;
   executor::Backends backends_;
   std::unique_ptr<executor::Executor> executor_;
@@ -76,6 +90,7 @@ Result<std::unique_ptr<Volumes>> Volumes::open(const VolumesSettings& settings, 
   volumes->executor_ = std::make_unique<executor::Executor>(
       volumes->backends_, volumes->filesystems_, settings.mount_root, executor::Layout::filesystem_root);
   const std::string state = settings.state_dir + "/" + settings.volume_group;
+  volumes->lock_ = TRY(lock_state(state));
   std::vector<std::string> problems;
   auto unfinished = TRY(Unfinished::open(state + "/unfinished", problems));
   for (const auto& problem : problems) warn(problem);
