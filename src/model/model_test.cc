@@ -18,6 +18,10 @@ TEST(Names, AcceptsTheDocumentedForms) {
     EXPECT_EQ(id->name(), good);
   }
   EXPECT_EQ(parse_volume_id("tenant1/a.b")->image(), "tenant1.a.b");
+  EXPECT_EQ(parse_flat_volume_id("a.b-oS4G")->image(), "a.b-oS4G");
+  EXPECT_EQ(parse_flat_volume_id("a.b-oS4G")->name(), "a.b-oS4G");
+  EXPECT_FALSE(parse_flat_volume_id("a/b"));
+  EXPECT_FALSE(parse_flat_volume_id(""));
 }
 
 TEST(Names, RefusesEverythingElseNamingTheRule) {

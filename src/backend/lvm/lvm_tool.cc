@@ -53,8 +53,11 @@ Argv report_groups(const std::string& group) {
 }  // namespace lvm_argv
 
 Result<os::Outcome> LvmTool::run(const Op& op, lvm_argv::Argv argv) {
-  return runner_(op,
-                 {.argv = std::move(argv), .stdin_data = "", .output_cap = kReportCap, .package = "lvm2"});
+  auto said =
+      runner_(op, {.argv = std::move(argv), .stdin_data = "", .output_cap = kReportCap, .package = "lvm2"});
+  // A program that is missing is no volume that is missing.
+  if (!said && said.error().code == Code::not_found) said.error().code = Code::unsupported;
+  return said;
 }
 
 Result<os::Outcome> LvmTool::change(const Op& op, const std::string& group, lvm_argv::Argv argv) {

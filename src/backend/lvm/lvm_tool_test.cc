@@ -135,6 +135,19 @@ TEST(LvmTool, AGroupThatIsMissingIsNotFound) {
   EXPECT_EQ(programs, (Argv{"lvs", "vgs"}));
 }
 
+TEST(LvmTool, MissingProgramsAreNotTakenForMissingVolumes) {
+  LvmTool tool([](const Op&, const os::Command& command) -> Result<os::Outcome> {
+    return make_error(Code::not_found,
+                      fmt::format("no program {}; install {}", command.argv[0], command.package));
+  });
+  const auto group = tool.group(make_op(), "vg");
+  ASSERT_FALSE(group);
+  EXPECT_EQ(group.error().code, Code::unsupported);
+  EXPECT_NE(group.error().message.find("lvm2"), std::string::npos);
+  EXPECT_EQ(tool.volumes(make_op(), "vg").error().code, Code::unsupported);
+  EXPECT_EQ(tool.remove(make_op(), "vg", "v").error().code, Code::unsupported);
+}
+
 TEST(LvmTool, OtherFailuresAreUnavailableWithLvmsWords) {
   LvmTool tool([&](const Op&, const os::Command& command) -> Result<os::Outcome> {
     if (command.argv[0] == "lvs") return os::Outcome{5, 0, "", "no luck", false};
