@@ -75,6 +75,7 @@ std::optional<model::Volume> Unfinished::find(const model::VolumeId& id) const {
 std::vector<model::Volume> Unfinished::all() const {
   const std::lock_guard lock(mutex_);
   std::vector<model::Volume> copy;
+  copy.reserve(volumes_.size());
   for (const auto& [name, volume] : volumes_) copy.push_back(volume);
   return copy;
 }

@@ -37,7 +37,7 @@ void VolumeGroup::recover_step(const Op& op) {
 }
 
 Result<> VolumeGroup::remove_unfinished(const Op& op, const model::Volume& volume) {
-  const auto removed = parts_.executor.remove(op, volume);
+  auto removed = parts_.executor.remove(op, volume);
   // The name was somebody else's when the attempt began, and is so still.
   if (!removed && removed.error().code != Code::permission_denied) return removed;
   return unfinished_->erase(volume.id);

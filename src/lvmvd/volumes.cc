@@ -53,7 +53,7 @@ void tell_unmarked(const Op& op, const std::string& group,
 class Volumes final : public service::VolumeService {
  public:
   static Result<std::unique_ptr<Volumes>> open(const VolumesSettings& settings, const Clock& clock,
-                                               std::function<void(const std::string&)> warn);
+                                               const std::function<void(const std::string&)>& warn);
 
   void engine_activated(std::optional<pid_t> engine) override { agent_->engine_activated(engine); }
   Result<> create(const Op& op, const std::string& name,
@@ -80,7 +80,7 @@ class Volumes final : public service::VolumeService {
 };
 
 Result<std::unique_ptr<Volumes>> Volumes::open(const VolumesSettings& settings, const Clock& clock,
-                                               std::function<void(const std::string&)> warn) {
+                                               const std::function<void(const std::string&)>& warn) {
   std::unique_ptr<Volumes> volumes(new Volumes());
   const std::string backend_name(kBackend);
   volumes->backends_[backend_name] =
@@ -105,7 +105,7 @@ Result<std::unique_ptr<Volumes>> Volumes::open(const VolumesSettings& settings, 
   tell_unmarked(Op(clock, kRecoveryTimeout, make_request_id(), "start"), settings.volume_group, warn);
   volumes->recovery_ =
       std::make_unique<Periodic>("recovery", kRecoveryInterval, [self, &clock](std::stop_token stop) {
-        const Op op(clock, kRecoveryTimeout, make_request_id(), "recovery", stop);
+        const Op op(clock, kRecoveryTimeout, make_request_id(), "recovery", std::move(stop));
         self->group_->recover_step(op);
         self->agent_->recover_step(op);
       });
@@ -162,10 +162,10 @@ Result<std::vector<service::VolumeStatus>> Volumes::list(const Op& op) {
 
 }  // namespace
 
-Result<std::unique_ptr<service::VolumeService>> open_volumes(const VolumesSettings& settings,
-                                                             const Clock& clock,
-                                                             std::function<void(const std::string&)> warn) {
-  return TRY(Volumes::open(settings, clock, std::move(warn)));
+Result<std::unique_ptr<service::VolumeService>> open_volumes(
+    const VolumesSettings& settings, const Clock& clock,
+    const std::function<void(const std::string&)>& warn) {
+  return TRY(Volumes::open(settings, clock, warn));
 }
 
 Result<bool> volume_group_exists(const Op& op, const std::string& name) {

@@ -19,9 +19,8 @@ struct VolumesSettings {
 };
 
 // `warn`: one line about something that is wrong but does not stop the work; called by any thread.
-Result<std::unique_ptr<service::VolumeService>> open_volumes(const VolumesSettings& settings,
-                                                             const Clock& clock,
-                                                             std::function<void(const std::string&)> warn);
+Result<std::unique_ptr<service::VolumeService>> open_volumes(
+    const VolumesSettings& settings, const Clock& clock, const std::function<void(const std::string&)>& warn);
 
 // Whether this machine has a volume group of exactly that name.
 Result<bool> volume_group_exists(const Op& op, const std::string& name);

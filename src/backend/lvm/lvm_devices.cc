@@ -74,7 +74,7 @@ Result<bool> LvmBackend::attached(const os::MappedDevice& device) const {
     const std::lock_guard lock(holds_->mutex);
     if (holds_->volumes.contains(volume_uuid_of(device))) return true;
   }
-  const auto used = os::in_use(device.path);
+  auto used = os::in_use(device.path);
   if (!used && used.error().code == Code::not_found) return false;  // deactivated meanwhile
   return used;
 }
