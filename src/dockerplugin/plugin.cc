@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dockerplugin/plugin.h"
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 
 namespace volplugin::dockerplugin {
@@ -51,9 +53,12 @@ void Plugin::handle(const http::Request& request, const http::Reply& reply) {
     return;
   }
   const bool takes_long = method->second == Method::create || method->second == Method::mount;
-  const Call call{
-      method->second, request,
-      Op(clock_, takes_long ? kLongDeadline : kShortDeadline, make_request_id(), "docker", request.gone)};
+  // The engine waits from the moment it asked, not from when a thread was free for it.
+  const Millis waited =
+      std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - request.arrived);
+  const Millis allowed = (takes_long ? kLongDeadline : kShortDeadline) - waited;
+  const Call call{method->second, request,
+                  Op(clock_, std::max(allowed, Millis(0)), make_request_id(), "docker", request.gone)};
   const auto result = dispatch(call);
   if (result) {
     reply.send(answer(*result));

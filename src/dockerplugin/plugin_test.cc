@@ -86,6 +86,16 @@ TEST_F(PluginTest, EachCallEndsBeforeTheEngineGivesUp) {
   }
 }
 
+TEST_F(PluginTest, TimeSpentWaitingForAThreadCounts) {
+  http::Request request;
+  request.method = "POST";
+  request.path = "/VolumeDriver.Create";
+  request.body = kBody;
+  request.arrived = std::chrono::steady_clock::now() - std::chrono::seconds(100);
+  plugin_.handle(request, http::Reply(std::make_shared<RecordingSink>()));
+  EXPECT_LE(volumes_.calls.back().remaining, Millis(10'000));
+}
+
 TEST_F(PluginTest, AnswersAsTheEngineReadsThem) {
   EXPECT_EQ(answer("Plugin.Activate", ""), R"(200 {"Implements":["VolumeDriver"]})");
   EXPECT_EQ(volumes_.calls.back().what, "activated 42");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "executor/host_filesystems.h"
 
+#include "model/filesystem_command.h"
 #include "os/block_device.h"
 #include "os/mount.h"
 #include "os/mount_table.h"
@@ -22,8 +23,11 @@ Result<bool> HostFilesystems::is_blank(const Op&, const std::string& device) {
 
 Result<std::string> HostFilesystems::make(const Op& op, const std::string& device,
                                           const std::string& command) {
-  os::Command run{{"/bin/sh", "-c", command}};
-  const os::Outcome outcome = TRY_CTX(os::run(op, run), "running '{}'", command);
+  os::Command run{model::plain_words(command)};
+  if (run.argv.empty()) run.argv = {"/bin/sh", "-c", command};
+  auto ran = os::run(op, run);
+  if (!ran && ran.error().code == Code::not_found) ran.error().code = Code::invalid_argument;  // no such mkfs
+  const os::Outcome outcome = TRY_CTX(std::move(ran), "running '{}'", command);
   if (!outcome.succeeded())
     return make_error(Code::invalid_argument, fmt::format("'{}' failed: {}", command, outcome.describe()));
   // mkfs programs sync, a policy's own command may not.

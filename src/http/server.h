@@ -35,6 +35,8 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
   Peer peer;
+  // When it had come in whole; it may have waited for a handler since.
+  std::chrono::steady_clock::time_point arrived = std::chrono::steady_clock::now();
   // Requested when the peer closes the connection (or its sending half) before the answer, and when stop()
   // runs out of grace. Its callbacks run on the I/O thread and must not block.
   std::stop_token gone;

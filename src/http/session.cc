@@ -142,6 +142,7 @@ void Session::dispatch() {
   gone_ = std::stop_source();
   if (eof_) gone_.request_stop();
   request.peer = peer_;
+  request.arrived = std::chrono::steady_clock::now();
   request.gone = gone_.get_token();
   state_ = State::handling;
   timer_.cancel();

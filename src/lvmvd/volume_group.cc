@@ -86,9 +86,15 @@ model::Volume VolumeGroup::volume_of(const model::VolumeId& id, const backend::I
   return volume;
 }
 
+// Somebody may try to make a volume again that there is: only the uid tells which one is half made.
+bool VolumeGroup::is_unfinished(const model::VolumeId& id, const std::string& uid) const {
+  const auto making = unfinished_->find(id);
+  return making && making->uid == uid;
+}
+
 Result<model::Volume> VolumeGroup::look_up(const Op& op, const model::VolumeId& id) {
   const auto image = TRY(parts_.backend.inspect(op, {group_, id.image(), std::string(kOwner)}));
-  if (image && !image->uid.empty() && !unfinished_->find(id)) return volume_of(id, *image);
+  if (image && !image->uid.empty() && !is_unfinished(id, image->uid)) return volume_of(id, *image);
   return make_error(Code::not_found,
                     fmt::format("volume group {} has no volume {} of lvmvd", group_, id.name()));
 }
@@ -101,7 +107,7 @@ Result<service::Page<model::Volume>> VolumeGroup::list_volumes(const Op& op, con
   service::Page<model::Volume> page;
   for (const auto& image : TRY(parts_.backend.list(op, group_))) {
     const auto id = model::parse_flat_volume_id(image.image);
-    if (id && !unfinished_->find(*id)) page.items.push_back(record_of(volume_of(*id, image)));
+    if (id && !is_unfinished(*id, image.uid)) page.items.push_back(record_of(volume_of(*id, image)));
   }
   std::ranges::sort(page.items, {}, [](const auto& record) { return record->value.id; });
   return page;

@@ -55,6 +55,7 @@ class VolumeGroup final : public service::VolumeRecords {
  private:
   model::Volume volume_of(const model::VolumeId& id, const backend::ImageInfo& image) const;
   Result<model::Volume> plan(const service::CreateVolume& request) const;
+  bool is_unfinished(const model::VolumeId& id, const std::string& uid) const;
   Result<model::Volume> look_up(const Op& op, const model::VolumeId& id);
   Result<> remove_unfinished(const Op& op, const model::Volume& volume);
 

@@ -102,6 +102,19 @@ TEST_F(VolumeGroupTest, ANameThatIsTakenIsRefused) {
   EXPECT_EQ(listed(), Names{"a"});
 }
 
+TEST_F(VolumeGroupTest, AVolumeIsThereWhileSomebodyTriesToMakeItAgain) {
+  ASSERT_TRUE(create("a"));
+  ASSERT_TRUE(faults::arm("create_recorded=fail"));
+  EXPECT_FALSE(create("a"));  // as if it had died there
+  faults::disarm();
+  restart();
+  EXPECT_EQ(listed(), Names{"a"});
+  EXPECT_TRUE(group_->get_volume(op(), id("a")));
+  group_->recover_step(op());
+  EXPECT_EQ(images(), Names{"a"});
+  EXPECT_FALSE(is_unfinished("a"));
+}
+
 TEST_F(VolumeGroupTest, NothingRemainsWhenMkfsFails) {
   filesystems_.mkfs_refuses = "too small";
   const auto refused = create("a");

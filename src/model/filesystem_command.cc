@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/filesystem_command.h"
 
+#include <algorithm>
+
 namespace volplugin::model {
 
 Result<> check_filesystem_command(std::string_view command, std::string_view field) {
@@ -35,6 +37,21 @@ std::string expand_filesystem_command(std::string_view command, std::string_view
     }
   }
   return out;
+}
+
+std::vector<std::string> plain_words(std::string_view command) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=,.:/@ ";
+  if (!command.starts_with("mkfs") || command.find_first_not_of(kPlain) != command.npos) return {};
+  std::vector<std::string> words;
+  for (size_t begin = 0; begin < command.size();) {
+    const size_t end = std::min(command.find(' ', begin), command.size());
+    if (end > begin) words.emplace_back(command.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  // "mkfs=x" would be a variable.
+  if (words.front().find('=') != std::string::npos) return {};
+  return words;
 }
 
 }  // namespace volplugin::model

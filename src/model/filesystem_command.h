@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace volplugin::model {
 
@@ -19,5 +20,9 @@ Result<> check_filesystem_command(std::string_view command, std::string_view fie
 
 // Left to right: `%%` becomes `%`, every other `%` becomes `device`. `device` must be a plain /dev path.
 std::string expand_filesystem_command(std::string_view command, std::string_view device);
+
+// The words of an expanded command in which a shell would find nothing to do but to start mkfs: the first
+// begins with "mkfs" and all are made of letters, digits and `_-+=,.:/@`. Empty: it takes a shell.
+std::vector<std::string> plain_words(std::string_view command);
 
 }  // namespace volplugin::model

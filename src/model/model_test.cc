@@ -105,6 +105,19 @@ TEST(FilesystemCommand, PercentIsTheDeviceAndDoubledALiteral) {
   EXPECT_TRUE(check_filesystem_command("%%%", "filesystems.x"));
 }
 
+TEST(FilesystemCommand, PlainOnesTakeNoShell) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(plain_words("mkfs.ext4 -m0 /dev/loop0"), (Words{"mkfs.ext4", "-m0", "/dev/loop0"}));
+  EXPECT_EQ(plain_words("mkfs.xfs  -q -m reflink=1 /dev/mapper/vg-t.v "),
+            (Words{"mkfs.xfs", "-q", "-m", "reflink=1", "/dev/mapper/vg-t.v"}));
+  EXPECT_EQ(plain_words("mkfs -t ext4 /dev/x"), (Words{"mkfs", "-t", "ext4", "/dev/x"}));
+  for (const char* shell :
+       {"mkfs.ext4 /dev/x && true", "mkfs.ext4 '/dev/x'", "mkfs.ext4 $X /dev/x", "mkfs.ext4 /dev/x\nid",
+        "mkfs=x id /dev/x", "exec mkfs.ext4 /dev/x", "mkfs.ext4 ~/x /dev/x", "mkfs.ext4 /dev/x >/tmp/y",
+        "mkfs.ext4 *", "mkfs.ext4 /dev/x # y", "mkfs.ext4\t/dev/x", ""})
+    EXPECT_TRUE(plain_words(shell).empty()) << shell;
+}
+
 TEST(Options, DriverOptionsOverrideThePolicy) {
   OptionSet policy;
   policy.size = Bytes::gib(1);

@@ -9,11 +9,12 @@
 #include <cerrno>
 #include <optional>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,62 +74,66 @@ Result<FileDescriptor> make_stdin(const std::string& data) {
   return file;
 }
 
-class SpawnActions {
- public:
-  SpawnActions() { CHECK(posix_spawn_file_actions_init(&actions_) == 0); }
-  SpawnActions(const SpawnActions&) = delete;
-  SpawnActions& operator=(const SpawnActions&) = delete;
-  ~SpawnActions() { posix_spawn_file_actions_destroy(&actions_); }
-
-  void give(const FileDescriptor& file, int as) {
-    CHECK(posix_spawn_file_actions_adddup2(&actions_, file.get(), as) == 0);
-  }
-  void close_the_rest() { CHECK(posix_spawn_file_actions_addclosefrom_np(&actions_, 3) == 0); }
-  const posix_spawn_file_actions_t* get() const { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_;
+// What the child needs, prepared before it exists.
+struct Plan {
+  const char* program;
+  char* const* argv;
+  char* const* environment;
+  std::array<int, 3> descriptors;  // its 0, 1 and 2
+  pid_t parent;
 };
 
-class SpawnAttributes {
- public:
-  SpawnAttributes() {
-    CHECK(posix_spawnattr_init(&attributes_) == 0);
-    sigset_t none, all;
+// Between vfork and exec the child runs on its parent's memory: system calls only.
+[[noreturn]] void become(const Plan& plan, volatile int& failure) {
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  ::setpgid(0, 0);
+  // Work that outlived us would go on behind the back of whoever recovers. LVM holds signals off while it
+  // must not be disturbed.
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() == plan.parent) {
+    bool ready = true;
+    for (int i = 0; i < 3; ++i) {
+      if (plan.descriptors[size_t(i)] == i)
+        ready = ::fcntl(i, F_SETFD, 0) == 0 && ready;
+      else
+        ready = ::dup2(plan.descriptors[size_t(i)], i) == i && ready;
+    }
+    ::close_range(3, ~0U, 0);
+    sigset_t none;
     sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setsigdefault(&attributes_, &all);
-    posix_spawnattr_setpgroup(&attributes_, 0);
-    posix_spawnattr_setflags(&attributes_,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (ready) ::execve(plan.program, plan.argv, plan.environment);
   }
-  SpawnAttributes(const SpawnAttributes&) = delete;
-  SpawnAttributes& operator=(const SpawnAttributes&) = delete;
-  ~SpawnAttributes() { posix_spawnattr_destroy(&attributes_); }
-  const posix_spawnattr_t* get() const { return &attributes_; }
+  failure = errno;
+  ::_exit(127);
+}
 
- private:
-  posix_spawnattr_t attributes_;
-};
+// Unlike posix_spawn the child can be told to end with the thread that waits for it; unlike fork nothing of a
+// large process is copied. Signals wait meanwhile: no handler may run in the child.
+[[gnu::noinline]] pid_t start(const Plan& plan, volatile int& failure) {
+  sigset_t all, before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = ::vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
+  if (pid == 0) become(plan, failure);
+  if (pid < 0) failure = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return pid;
+}
 
 Result<pid_t> spawn(const std::string& program, const Command& command, const FileDescriptor& in,
                     const FileDescriptor& out, const FileDescriptor& err) {
-  SpawnActions actions;
-  actions.give(in, 0);
-  actions.give(out, 1);
-  actions.give(err, 2);
-  actions.close_the_rest();
-  const SpawnAttributes attributes;
   std::vector<char*> argv;
   for (const std::string& word : command.argv) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   std::array<char*, 4> environment{kPath, kLocale, kHome, nullptr};
-  pid_t pid = -1;
-  const int number =
-      ::posix_spawn(&pid, program.c_str(), actions.get(), attributes.get(), argv.data(), environment.data());
-  if (number != 0) return errno_error(number, fmt::format("starting '{}'", program));
-  return pid;
+  const Plan plan{
+      program.c_str(), argv.data(), environment.data(), {in.get(), out.get(), err.get()}, ::getpid()};
+  volatile int failure = 0;
+  const pid_t pid = start(plan, failure);
+  if (failure == 0) return pid;
+  if (pid > 0) ::waitpid(pid, nullptr, 0);
+  return errno_error(failure, fmt::format("starting '{}'", program));
 }
 
 // One started program: its pipes, its pid and the reason to end it early.

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace volplugin::os {
 namespace {
@@ -174,6 +176,27 @@ TEST(Process, ManyAtOnceDoNotMixTheirOutput) {
         EXPECT_EQ(run_ok({.argv = {"cat"}, .stdin_data = text}).out, text);
       }
     });
+}
+
+TEST(Run, AProgramEndsWithTheProcessThatWaitsForIt) {
+  const ScratchDir dir;
+  const std::string note = dir / "pid";
+  const pid_t waiting = ::fork();
+  if (waiting == 0) {
+    const Op op(system_clock(), Millis(60'000), "test", "test");
+    (void)run(op, shell("echo $$ >" + note + ".new; mv " + note + ".new " + note + "; exec sleep 60"))
+        .has_value();
+    ::_exit(0);
+  }
+  ASSERT_TRUE(wait_until([&] { return ::access(note.c_str(), F_OK) == 0; }));
+  const pid_t program = pid_t(std::stol(*read_file(note)));
+  ASSERT_EQ(::kill(program, 0), 0);
+  ::kill(waiting, SIGKILL);
+  ::waitpid(waiting, nullptr, 0);
+  EXPECT_TRUE(wait_until([&] {
+    const auto status = read_file(fmt::format("/proc/{}/stat", program));
+    return !status || status->find(") Z ") != std::string::npos;
+  }));
 }
 
 }  // namespace

@@ -54,8 +54,7 @@ void require_blank(const std::string& device) {
 }
 
 void make_filesystem(const std::string& device) {
-  const std::string command = "mkfs.ext4 -m0 " + device;
-  const char* const argv[] = {"/bin/sh", "-c", command.c_str(), nullptr};
+  const char* const argv[] = {"/usr/sbin/mkfs.ext4", "-m0", device.c_str(), nullptr};
   const char* const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", nullptr};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);

@@ -15,12 +15,17 @@ std::string mount_body(const std::string& name) {
 }  // namespace
 
 void PluginVolumes::call(const std::string& method, const std::string& body) {
-  const std::string answer = connection_.post("/VolumeDriver." + method, body);
+  if (!connection_ || !connection_->kept_alive()) {
+    auto connection = UnixHttp::connect(socket_);
+    if (!connection) give_up("nobody listens on " + socket_);
+    connection_.emplace(std::move(*connection));
+  }
+  const std::string answer = connection_->post("/VolumeDriver." + method, body);
   if (!answer.contains("\"Err\":\"\"")) give_up(fmt::format("{} {}: {}", method, body, answer));
 }
 
 void PluginVolumes::create(const std::string& name) {
-  call("Create", fmt::format("{{\"Name\":\"{}\",\"Opts\":{{\"ephemeral\":\"true\"}}}}\n", name));
+  call("Create", fmt::format("{{\"Name\":\"{}\",\"Opts\":{}}}\n", name, options_));
 }
 
 void PluginVolumes::mount(const std::string& name) {

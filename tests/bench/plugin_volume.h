@@ -4,16 +4,19 @@
 
 #include "unix_http.h"
 
+#include <optional>
 #include <string>
 
 namespace volplugin::bench {
 
 class PluginVolumes {
  public:
-  // `connection`: to the plugin socket.
-  explicit PluginVolumes(UnixHttp connection) : connection_(std::move(connection)) {}
+  // `socket`: the plugin's. `options`: those of Create, as JSON; volplugin deletes ephemeral volumes when
+  // they are removed.
+  explicit PluginVolumes(std::string socket, std::string options = R"({"ephemeral":"true"})")
+      : socket_(std::move(socket)), options_(std::move(options)) {}
 
-  // `name` is "tenant/volume".
+  // `name` is "tenant/volume" for volplugin.
   void create(const std::string& name);
   void mount(const std::string& name);
   void unmount(const std::string& name);
@@ -21,7 +24,9 @@ class PluginVolumes {
 
  private:
   void call(const std::string& method, const std::string& body);
-  UnixHttp connection_;
+  std::string socket_;
+  std::string options_;
+  std::optional<UnixHttp> connection_;
 };
 
 }  // namespace volplugin::bench

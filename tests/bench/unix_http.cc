@@ -37,10 +37,19 @@ std::optional<UnixHttp> UnixHttp::connect(const std::string& path) {
 }
 
 UnixHttp::UnixHttp(UnixHttp&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), received_(std::move(other.received_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      received_(std::move(other.received_)),
+      kept_alive_(other.kept_alive_) {}
 
 UnixHttp::~UnixHttp() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+pid_t UnixHttp::server() const {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  require(::getsockopt(fd_, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0, "asking who listens");
+  return peer.pid;
 }
 
 void UnixHttp::receive() {
@@ -61,6 +70,7 @@ std::string UnixHttp::exchange(std::string_view method, std::string_view target,
   head += 4;
   const size_t all = head + content_length(std::string_view(received_).substr(0, head));
   while (received_.size() < all) receive();
+  kept_alive_ = !std::string_view(received_).substr(0, head).contains("\r\nConnection: close");
   const std::string answer = received_.substr(head, all - head);
   if (received_.compare(0, 10, "HTTP/1.1 2") != 0)
     give_up(fmt::format("{} {}: {}{}", method, target, received_.substr(0, received_.find('\r')), answer));

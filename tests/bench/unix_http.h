@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// One kept-alive HTTP/1.1 connection over a unix socket, as dockerd keeps one to its plugin. As thin as
-// it can be, so that what is measured is the server. One thread.
+// One HTTP/1.1 connection over a unix socket, kept alive if the server does, as dockerd keeps one to its
+// plugin. As thin as it can be, so that what is measured is the server. One thread.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <sys/types.h>
 
 namespace volplugin::bench {
 
@@ -16,6 +18,9 @@ class UnixHttp {
   UnixHttp(UnixHttp&& other) noexcept;
   UnixHttp& operator=(UnixHttp&&) = delete;
   ~UnixHttp();
+
+  pid_t server() const;                            // the process that listens
+  bool kept_alive() const { return kept_alive_; }  // false: the last answer was the last
 
   // The body of the answer; ends the program when the status is not 2xx or the connection breaks.
   std::string get(std::string_view target) { return exchange("GET", target, ""); }
@@ -29,6 +34,7 @@ class UnixHttp {
 
   int fd_;
   std::string received_;
+  bool kept_alive_ = true;
 };
 
 }  // namespace volplugin::bench

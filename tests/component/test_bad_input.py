@@ -367,7 +367,7 @@ def test_command_that_makes_nothing(volplugin):
 
 def test_command_of_a_program_that_is_not_there(volplugin):
     with_command(volplugin, "mkfs.unheard-of %")
-    assert "exit code 127" in (err := create(volplugin)) and "mkfs.unheard-of" in err
+    assert "is not installed" in (err := create(volplugin)) and "mkfs.unheard-of" in err
     assert_nothing(volplugin)
 
 
