@@ -17,7 +17,7 @@ DRIVER = "lvm-volume-driver"
 @pytest.fixture(scope="module")
 def machine(guests):
     """Steps 2 to 7 of the requirements. Docker is started by the lab: there is no service manager."""
-    guest = guests("docker", payloads=PAYLOADS, memory=1536)
+    guest = guests("docker", payloads=PAYLOADS, memory=1536, cpus=1)
     guest.run("""
         truncate -s 50g docker-lvm-volume.img
         losetup /dev/loop0 docker-lvm-volume.img

@@ -16,7 +16,7 @@ POLICY = (ROOT / "docs" / "examples" / "tenant1.json").read_text()
 @pytest.fixture(scope="module")
 def machine(guests):
     """A volume group with a thin pool in it; each has its volplugin."""
-    guest = guests("docker", disks=[Disk("disk1", "20G")], payloads=PAYLOADS, memory=1536)
+    guest = guests("docker", disks=[Disk("disk1", "20G")], payloads=PAYLOADS, memory=1536, cpus=1)
     guest.run(f"vgcreate vg {guest.hardware.disks[0].device}; lvcreate -y -L 4G --type thin-pool -n thin vg")
     site = DockerSite(GuestVolplugin(guest, "vg"), "volplugin", GuestLvm(guest, "vg")).start()
     site.plugin.volcli("tenant", "upload", "tenant1", stdin=POLICY)
