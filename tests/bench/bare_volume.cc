@@ -64,7 +64,7 @@ void make_filesystem(const std::string& device) {
                         const_cast<char**>(environment));
   require(errno == 0, "starting mkfs");
   int status = 0;
-  require(::waitpid(pid, &status, 0) == pid && status == 0, command);
+  require(::waitpid(pid, &status, 0) == pid && status == 0, "mkfs.ext4 " + device);
   posix_spawn_file_actions_destroy(&actions);
 }
 
