@@ -13,20 +13,17 @@ _PREFIX = "vplab-"
 @contextlib.contextmanager
 def workspace():
     """A directory of its own; gone in the end. What a killed process left is removed by the next one."""
-    _sweep()
-    path = pathlib.Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_PARENT))
+    with open(_PARENT / "vplab.lock", "w") as everyone:
+        fcntl.flock(everyone, fcntl.LOCK_EX)  # nobody sweeps a directory that its maker has not locked yet
+        _sweep()
+        path = pathlib.Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_PARENT))
+        owner = open(path / "owner", "w")
+        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
     try:
-        with _locked(path):
-            yield path
+        yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(path):
-    with open(path / "owner", "w") as owner:
-        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        owner.close()
 
 
 def _sweep():
