@@ -16,5 +16,6 @@ endfunction()
 # volplugin_program(<name> [libraries...]): build/bin/<name> from src/cmd/<name>/main.cc.
 function(volplugin_program name)
   add_executable(${name} ${CMAKE_SOURCE_DIR}/src/cmd/${name}/main.cc)
-  target_link_libraries(${name} PRIVATE ${ARGN})
+  # No libraries that its own code does not need: volplugin has no use for gRPC.
+  target_link_libraries(${name} PRIVATE ${ARGN} -Wl,--as-needed)
 endfunction()

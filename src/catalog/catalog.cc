@@ -2,6 +2,7 @@
 #include "catalog/catalog.h"
 
 #include <algorithm>
+#include <set>
 
 namespace volplugin::catalog {
 namespace {
@@ -14,17 +15,25 @@ constexpr size_t kMaxProblems = 100;
 Result<std::unique_ptr<Catalog>> Catalog::open(const Op& op, kv::Store& store) {
   std::unique_ptr<Catalog> catalog(new Catalog(store));
   const kv::Revision loaded = TRY_CTX(catalog->load(op), "loading the records");
+  catalog->delivered_ = loaded;
   Catalog* self = catalog.get();
-  catalog->watch_ = TRY_CTX(store.watch("", loaded,
-                                        [self](const kv::WatchBatch& batch) {
-                                          for (const auto& event : batch.events) self->apply(event);
-                                          self->tenants.delivered(batch.revision.value);
-                                          self->volumes.delivered(batch.revision.value);
-                                          self->mounts.delivered(batch.revision.value);
-                                          self->nodes.delivered(batch.revision.value);
-                                        }),
-                            "watching the store");
+  catalog->watch_ =
+      TRY_CTX(store.watch("", loaded, [self](const kv::WatchBatch& batch) { self->take(batch); }),
+              "watching the store");
   return catalog;
+}
+
+void Catalog::take(const kv::WatchBatch& batch) {
+  // After a step back nothing here is newer than the store: it was restored from a backup.
+  const bool restored = batch.revision < delivered_;
+  if (batch.snapshot) {
+    std::set<std::string> keys;
+    for (const auto& event : batch.events) keys.insert(event.key);
+    each_table([&](auto& table) { table.keep_only(keys, batch.revision.value, restored); });
+  }
+  for (const auto& event : batch.events) apply(event);
+  each_table([&](auto& table) { table.delivered(batch.revision.value); });
+  delivered_ = batch.revision;
 }
 
 Catalog::~Catalog() {
@@ -85,16 +94,12 @@ std::uint64_t Catalog::revision() const {
     const std::shared_lock lock(table.mutex_);
     highest = std::max(highest, table.revision_);
   };
-  look(tenants);
-  look(volumes);
-  look(mounts);
-  look(nodes);
+  each_table(look);
   return highest;
 }
 
-Result<> Catalog::check_store(const Op& op) {
-  TRY(store_.revision(op));
-  return {};
+Result<std::uint64_t> Catalog::store_revision(const Op& op) {
+  return TRY(store_.revision(op)).value;
 }
 
 std::vector<std::string> Catalog::problems() const {

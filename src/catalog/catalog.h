@@ -63,21 +63,25 @@ class Catalog {
 
   // Highest revision this process has seen.
   std::uint64_t revision() const;
-  // Whether the store answers. Blocks.
-  Result<> check_store(const Op& op);
+  // The store's own, now. Blocks. Errors: those of Store::revision.
+  Result<std::uint64_t> store_revision(const Op& op);
   // Records that could not be read, with the reason. People must look at them.
   std::vector<std::string> problems() const;
 
  private:
   explicit Catalog(kv::Store& store) : store_(store) {}
   Result<kv::Revision> load(const Op& op);
+  void take(const kv::WatchBatch& batch);
   void apply(const kv::Event& event);
+  void each_table(const auto& look) { look(tenants), look(volumes), look(mounts), look(nodes); }
+  void each_table(const auto& look) const { look(tenants), look(volumes), look(mounts), look(nodes); }
   template <class T>
   bool apply_to(Table<T>& table, const kv::Event& event);
 
   kv::Store& store_;
   mutable std::mutex problems_mutex_;
   std::vector<std::string> problems_;
+  kv::Revision delivered_;            // by the watch, whose thread alone uses it
   std::unique_ptr<kv::Watch> watch_;  // last: ends before what it feeds
 };
 

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 
@@ -64,6 +65,18 @@ class Table {
       if (found != records_.end()) records_.erase(found);
       erased_[name] = revision;
     }
+  }
+
+  // The watch starts anew from a snapshot with these keys. What this process committed after it stays,
+  // unless the store went back in time.
+  void keep_only(const std::set<std::string>& keys, std::uint64_t revision, bool store_restored) {
+    const std::string folder = Codec<T>::kFolder;
+    const std::unique_lock lock(mutex_);
+    std::erase_if(records_, [&](const auto& item) {
+      if (store_restored) return true;
+      return item.second->revision <= revision && !keys.contains(folder + item.first);
+    });
+    if (store_restored) erased_.clear();
   }
 
   // The watch has delivered everything up to `revision`: older erasures need no remembering.

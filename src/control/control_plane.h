@@ -21,6 +21,7 @@ struct Settings {
   model::ServerDefaults defaults;
   std::optional<model::NodeName> local_node;  // standalone: the node whose storage work is done in process
   std::string version;
+  std::string store;  // shown in health; empty: it is not worth a word
 };
 
 struct Parts {

@@ -59,8 +59,9 @@ Result<model::Record<model::Mount>> ControlPlane::acquire_mount(const Op& op,
       edit.require(held).put(mounts, std::move(again));
     } else {
       model::Mount mount{request.volume, volume->value.uid, request.node};
-      // Every earlier mount record of the volume was made at or before the revision we have seen.
-      mount.fencing = parts_.catalog.revision() + 1;
+      // Every earlier mount record of the volume was made at or before this revision, also by another
+      // volmaster, of which our cache need not know yet.
+      mount.fencing = TRY(parts_.catalog.store_revision(op)) + 1;
       mount.mount_point = request.mount_point;
       mount.uses = {request.use};
       mount.since = parts_.clock.wall();

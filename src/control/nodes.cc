@@ -57,7 +57,8 @@ Result<std::vector<model::Operation>> ControlPlane::list_operations(const Op&) {
 
 Result<service::Health> ControlPlane::health(const Op& op) {
   service::Health health{true, "ok", settings_.version};
-  if (const auto answered = parts_.catalog.check_store(op); !answered) {
+  if (!settings_.store.empty()) health.store += " (" + settings_.store + ")";
+  if (const auto answered = parts_.catalog.store_revision(op); !answered) {
     health.ok = false;
     health.store = answered.error().message;
   } else if (const auto problems = parts_.catalog.problems(); !problems.empty()) {

@@ -78,6 +78,26 @@ void add_common(CLI::App& app, CommonSettings& settings, const std::string& prog
       ->group("");
 }
 
+CLI::Option* add_etcd(CLI::App& app, VolmasterSettings& settings) {
+  auto& etcd = settings.etcd;
+  auto* endpoints = app.add_option("--etcd", etcd.endpoints,
+                                   "http://host:port or https://host:port of a member of etcd, instead of "
+                                   "--store; may be given several times")
+                        ->take_all();
+  app.add_option("--prefix", etcd.prefix, "Where in etcd the records are")
+      ->capture_default_str()
+      ->needs(endpoints);
+  const auto add = [&](const std::string& name, std::string& value, const std::string& help) {
+    app.add_option(name, value, help)->needs(endpoints);
+  };
+  add("--etcd-cacert", etcd.ca_file, "File with the CA of the members' certificates (default: the system's)");
+  add("--etcd-cert", etcd.cert_file, "File with the certificate to show to etcd");
+  add("--etcd-key", etcd.key_file, "File with the key of --etcd-cert");
+  add("--etcd-user", etcd.user, "User of etcd");
+  add("--etcd-password-file", settings.etcd_password_file, "File with the password of --etcd-user");
+  return endpoints;
+}
+
 Parsed parse(CLI::App& app, std::span<const char* const> args) {
   try {
     app.parse(static_cast<int>(args.size()), args.data());
@@ -97,7 +117,9 @@ Parsed parse_volmaster(std::span<const char* const> args, VolmasterSettings& set
   app.add_option("--listen", settings.listen,
                  "host:port or unix:///path to serve on; may be given several times (default: 0.0.0.0:9005)")
       ->take_all();
-  app.add_option("--store", settings.store, "sqlite:PATH (default: volplugin.db in the data directory)");
+  auto* store =
+      app.add_option("--store", settings.store, "sqlite:PATH (default: volplugin.db in the data directory)");
+  add_etcd(app, settings)->excludes(store);
   app.footer("Exit codes: 0 ended by a signal, 1 could not start or run, 2 wrong flags or configuration.");
   return parse(app, args);
 }

@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "daemon/log.h"
+#include "kv/etcd/etcd_store.h"
 
 #include <map>
 #include <span>
@@ -25,6 +26,8 @@ struct VolmasterSettings {
   CommonSettings common;
   std::vector<std::string> listen;  // empty: the default
   std::string store;                // "sqlite:PATH"; empty: in the data directory
+  kv::EtcdSettings etcd;            // its endpoints empty: not with etcd
+  std::string etcd_password_file;
 };
 
 struct VolpluginSettings {

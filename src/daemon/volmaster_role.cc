@@ -2,7 +2,7 @@
 #include "daemon/volmaster_role.h"
 
 #include "daemon/version.h"
-#include "kv/sqlite/sqlite_store.h"
+#include "rest/answer.h"
 
 #include <algorithm>
 
@@ -12,7 +12,7 @@ namespace {
 constexpr Millis kStartTimeout{30'000};
 constexpr Millis kRecoveryInterval{5'000};
 constexpr Millis kRecoveryTimeout{120'000};
-constexpr Millis kTaskExpiryInterval{1'000};
+constexpr Millis kSecond{1'000};
 constexpr mode_t kApiSocketMode = 0600;  // root only: the API is not authenticated
 
 bool is_local(const std::string& address) {
@@ -41,46 +41,68 @@ Result<executor::Backends> open_configured_backends(const CommonSettings& common
   return backends;
 }
 
+VolmasterRole::VolmasterRole(const Request& request, const Clock& clock)
+    : clock_(clock),
+      settings_{server_defaults(request.common), request.local_node, kVersion, request.store.shown},
+      mount_root_(request.mount_root),
+      tasks_(clock) {}
+
 Result<std::unique_ptr<VolmasterRole>> VolmasterRole::open(const Request& request, const Clock& clock) {
-  std::unique_ptr<VolmasterRole> role(new VolmasterRole(clock));
-  TRY(role->open_store(request.store));
-  TRY(role->open_control(request));
+  std::unique_ptr<VolmasterRole> role(new VolmasterRole(request, clock));
+  role->store_ = TRY(request.store.open(clock));
+  role->backends_ = TRY(open_configured_backends(request.common, clock));
+  if (const auto loaded = role->load({}); !loaded) {
+    const bool away =
+        loaded.error().code == Code::unavailable || loaded.error().code == Code::deadline_exceeded;
+    if (!away || !request.store.may_be_away) return loaded.error();
+    log(LogLevel::warning, fmt::format("waiting for the store: {}", loaded.error().message));
+  }
   TRY(role->serve(request));
   VolmasterRole* self = role.get();
   role->recovery_ = std::make_unique<Periodic>("recovery", kRecoveryInterval,
                                                [self](const std::stop_token& stop) { self->recover(stop); });
-  role->task_expiry_ = std::make_unique<Periodic>("task-expiry", kTaskExpiryInterval,
-                                                  [self](const std::stop_token&) { self->tasks_.expire(); });
+  role->each_second_ = std::make_unique<Periodic>(
+      "each-second", kSecond, [self](const std::stop_token& stop) { self->each_second(stop); });
   return role;
 }
 
-Result<> VolmasterRole::open_store(const std::string& spec) {
-  constexpr std::string_view kSqlite = "sqlite:";
-  if (!spec.starts_with(kSqlite) || spec.size() == kSqlite.size())
-    return make_error(Code::invalid_argument,
-                      fmt::format("--store: '{}' is not of the form sqlite:PATH", spec));
-  store_ = TRY_CTX(kv::SqliteStore::open(spec.substr(kSqlite.size()), clock_), "opening the store");
+Result<> VolmasterRole::load(const std::stop_token& stop) {
+  const Op op(clock_, kStartTimeout, make_request_id(), "start", stop);
+  auto catalog = catalog::Catalog::open(op, *store_);
+  if (!catalog) {
+    const std::lock_guard lock(waiting_mutex_);
+    waiting_for_ = make_error(Code::unavailable,
+                              fmt::format("volmaster waits for its store: {}", catalog.error().message));
+    return catalog.error();
+  }
+  catalog_ = std::move(*catalog);
+  for (const auto& problem : catalog_->problems()) log(LogLevel::error, problem);
+  executor_ = std::make_unique<executor::Executor>(backends_, filesystems_, mount_root_);
+  control_ = std::make_unique<control::ControlPlane>(
+      control::Parts{*catalog_, backends_, *executor_, tasks_, clock_}, settings_);
+  api_ = std::make_unique<rest::Api>(*control_, clock_, kVersion);
+  serving_ = api_.get();
   return {};
 }
 
-Result<> VolmasterRole::open_control(const Request& request) {
-  const Op op(clock_, kStartTimeout, make_request_id(), "start");
-  backends_ = TRY(open_configured_backends(request.common, clock_));
-  catalog_ = TRY(catalog::Catalog::open(op, *store_));
-  for (const auto& problem : catalog_->problems()) log(LogLevel::error, problem);
-  executor_ = std::make_unique<executor::Executor>(backends_, filesystems_, request.mount_root);
-  control_ = std::make_unique<control::ControlPlane>(
-      control::Parts{*catalog_, backends_, *executor_, tasks_, clock_},
-      control::Settings{server_defaults(request.common), request.local_node, kVersion});
-  return {};
+void VolmasterRole::each_second(const std::stop_token& stop) {
+  if (serving_.load() != nullptr)
+    tasks_.expire();
+  else if (load(stop))
+    log(LogLevel::info, "the store answers");
+}
+
+void VolmasterRole::answer(http::Request received, http::Reply reply) {
+  log(LogLevel::debug, fmt::format("api {} {}?{} from {}", received.method, received.path, received.query,
+                                   received.peer.address));
+  if (rest::Api* api = serving_.load()) return api->handle(std::move(received), std::move(reply));
+  const std::lock_guard lock(waiting_mutex_);
+  reply.send(rest::not_ready(received, waiting_for_, kVersion));
 }
 
 Result<> VolmasterRole::serve(const Request& request) {
-  api_ = std::make_unique<rest::Api>(*control_, clock_, kVersion);
   server_ = std::make_unique<http::Server>(http::Limits{}, [this](http::Request received, http::Reply reply) {
-    log(LogLevel::debug, fmt::format("api {} {}?{} from {}", received.method, received.path, received.query,
-                                     received.peer.address));
-    api_->handle(std::move(received), std::move(reply));
+    answer(std::move(received), std::move(reply));
   });
   if (request.listening_fd) TRY(server_->adopt(*request.listening_fd));
   for (const auto& address : request.listen) {
@@ -96,6 +118,7 @@ Result<> VolmasterRole::serve(const Request& request) {
 }
 
 void VolmasterRole::recover(const std::stop_token& stop) {
+  if (serving_.load() == nullptr) return;
   const Op op(clock_, kRecoveryTimeout, make_request_id(), "recovery", stop);
   const auto left = control_->recover_step(op);
   for (const auto& line : left)
@@ -105,7 +128,7 @@ void VolmasterRole::recover(const std::stop_token& stop) {
 }
 
 VolmasterRole::~VolmasterRole() {
-  task_expiry_.reset();
+  each_second_.reset();
   recovery_.reset();
   tasks_.close();
   if (server_) server_->stop();

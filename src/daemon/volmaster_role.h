@@ -2,17 +2,21 @@
 // VolmasterRole: the control plane with its store, recovery and REST API, put together. Used by volmaster
 // and by `volplugin --standalone`. Construct with open(), destroy to stop: requests end first, then
 // background work, then the store is closed.
+//   waiting (answers 503; only a store that may be away) --(the records are loaded)--> serving
 #pragma once
 
 #include "backend/registry.h"
 #include "base/periodic.h"
 #include "control/control_plane.h"
 #include "daemon/settings.h"
+#include "daemon/stores.h"
 #include "executor/host_filesystems.h"
 #include "http/server.h"
 #include "rest/api.h"
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 
@@ -22,7 +26,7 @@ class VolmasterRole {
  public:
   struct Request {
     const CommonSettings& common;
-    std::string store;                          // "sqlite:PATH"
+    StoreSource store;
     std::vector<std::string> listen;            // addresses; may be empty
     std::optional<int> listening_fd;            // from socket activation
     std::optional<model::NodeName> local_node;  // standalone
@@ -31,19 +35,23 @@ class VolmasterRole {
   static Result<std::unique_ptr<VolmasterRole>> open(const Request& request, const Clock& clock);
   ~VolmasterRole();
 
+  // Only when the store may not be away.
   control::ControlPlane& control() { return *control_; }
   executor::Executor& executor() { return *executor_; }
   executor::Filesystems& filesystems() { return filesystems_; }
   const executor::Backends& backends() const { return backends_; }
 
  private:
-  explicit VolmasterRole(const Clock& clock) : clock_(clock), tasks_(clock) {}
-  Result<> open_store(const std::string& spec);
-  Result<> open_control(const Request& request);
+  VolmasterRole(const Request& request, const Clock& clock);
+  Result<> load(const std::stop_token& stop);
   Result<> serve(const Request& request);
+  void answer(http::Request received, http::Reply reply);
+  void each_second(const std::stop_token& stop);
   void recover(const std::stop_token& stop);
 
   const Clock& clock_;
+  const control::Settings settings_;
+  const std::string mount_root_;
   executor::HostFilesystems filesystems_;
   executor::Backends backends_;
   std::unique_ptr<kv::Store> store_;
@@ -53,9 +61,12 @@ class VolmasterRole {
   std::unique_ptr<control::ControlPlane> control_;
   std::set<std::string> told_;  // what recovery has logged already
   std::unique_ptr<rest::Api> api_;
+  std::atomic<rest::Api*> serving_{nullptr};  // null: waiting
+  std::mutex waiting_mutex_;
+  Error waiting_for_;  // what keeps us
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<Periodic> recovery_;
-  std::unique_ptr<Periodic> task_expiry_;
+  std::unique_ptr<Periodic> each_second_;  // loads until it serves
 };
 
 // Default backend and pools, where the settings say nothing.

@@ -25,16 +25,34 @@ Result<> check_limits(const Txn& txn) {
     return limit_error("guards in a transaction", txn.guards.size(), Store::kMaxChanges);
   if (txn.changes.size() > Store::kMaxChanges)
     return limit_error("changes in a transaction", txn.changes.size(), Store::kMaxChanges);
-  for (const Guard& guard : txn.guards) TRY(check_key(key_of(guard)));
+  size_t bytes = 0;
+  for (const Guard& guard : txn.guards) {
+    TRY(check_key(key_of(guard)));
+    bytes += key_of(guard).size();
+  }
   for (const Change& change : txn.changes) {
     TRY(check_key(key_of(change)));
     const auto* put = std::get_if<Put>(&change);
+    bytes += key_of(change).size() + (put == nullptr ? 0 : put->value.size());
     if (put != nullptr && put->value.size() > Store::kMaxValueBytes)
       return make_error(Code::invalid_argument,
                         fmt::format("value of key '{}' has {} bytes: at most {} allowed", printable(put->key),
                                     put->value.size(), Store::kMaxValueBytes));
   }
+  if (bytes > Store::kMaxTxnBytes) return limit_error("bytes in a transaction", bytes, Store::kMaxTxnBytes);
   return {};
+}
+
+Result<Millis> check_ttl(Millis ttl) {
+  if (ttl < Store::kMinLease || ttl > Store::kMaxLease)
+    return make_error(Code::invalid_argument,
+                      fmt::format("a lease of {} ms: {} to {} ms allowed", ttl.count(),
+                                  Store::kMinLease.count(), Store::kMaxLease.count()));
+  return Millis(std::chrono::ceil<std::chrono::seconds>(ttl));
+}
+
+Error lease_ended(LeaseId lease) {
+  return make_error(Code::not_found, fmt::format("lease {:x} has ended", lease.value));
 }
 
 Result<> check_page_limit(size_t limit) {
@@ -64,6 +82,11 @@ Result<> check_watch_start(Revision from, Revision current) {
       fmt::format("revision {} lies ahead of the store's {} (restored from a backup?): list again and "
                   "watch from the listed revision",
                   from.value, current.value));
+}
+
+LeaseId lease_of(const Change& change) {
+  const auto* put = std::get_if<Put>(&change);
+  return put == nullptr ? LeaseId{} : put->lease;
 }
 
 const std::string& key_of(const Guard& guard) {

@@ -17,6 +17,7 @@ Result<> check_key(const std::string& key);
 // Errors: invalid_argument, naming the limit of Store that is broken.
 Result<> check_limits(const Txn& txn);
 Result<> check_page_limit(size_t limit);
+Result<Millis> check_ttl(Millis ttl);  // the time in whole seconds
 // Errors: conflict. `current` is the revision of the guard's key, nullopt when it is absent.
 Result<> check_guard(const Guard& guard, std::optional<Revision> current);
 // Errors: invalid_argument for a watch from behind the store's `current` revision.
@@ -24,6 +25,8 @@ Result<> check_watch_start(Revision from, Revision current);
 
 const std::string& key_of(const Guard& guard);
 const std::string& key_of(const Change& change);
+LeaseId lease_of(const Change& change);  // 0 for an Erase, too
+Error lease_ended(LeaseId lease);        // not_found
 // The last change of each key, in their order. Points into `txn`.
 std::vector<const Change*> effective_changes(const Txn& txn);
 

@@ -2,6 +2,7 @@
 #include "kv/watch_hub.h"
 
 #include "base/check.h"
+#include "kv/subscription.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -13,18 +14,14 @@
 namespace volplugin::kv {
 namespace {
 
-using Callback = std::function<void(const WatchBatch&)>;
-
 constexpr Millis kRetryHistory{500};  // after a failed read of the history
 
-// Guarded by State::mutex, but for `on_batch` while `running`.
 struct Watcher {
+  explicit Watcher(std::function<void(const WatchBatch&)> on_batch) : subscription(std::move(on_batch)) {}
+
   std::string prefix;
-  Revision seen;  // everything up to here was delivered or is of no interest
-  Callback on_batch;
-  bool running = false;
-  bool closed = false;
-  bool closed_inside = false;  // by its own callback: nobody waits for that to return
+  Revision seen;  // everything up to here was delivered or is of no interest; guarded by State::mutex
+  Subscription subscription;
 };
 
 using Watchers = std::vector<std::shared_ptr<Watcher>>;
@@ -67,16 +64,13 @@ struct WatchHub::State {
   History& history;
   std::mutex mutex;
   std::condition_variable_any changed;  // of `watchers` or `published`
-  std::condition_variable_any idle;     // a callback returned
   Watchers watchers;                    // open ones
   Revision published;
   Revision compacted;
-  std::thread::id thread;
 };
 
 void WatchHub::State::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
-  thread = std::this_thread::get_id();
   while (true) {
     Watchers group;
     changed.wait(lock, stop, [&] { return !(group = laggards()).empty(); });
@@ -99,32 +93,17 @@ void WatchHub::State::deliver(Watcher& watcher, const WatchBatch& batch) {
   WatchBatch part{{}, batch.revision};
   for (const Event& event : batch.events)
     if (event.key.starts_with(watcher.prefix)) part.events.push_back(event);
-  Callback finished;  // destroyed after the lock is released
-  std::unique_lock lock(mutex);
-  if (watcher.closed) return;
-  if (!part.events.empty()) {
-    watcher.running = true;
-    lock.unlock();
-    watcher.on_batch(part);
-    lock.lock();
-    watcher.running = false;
-    if (watcher.closed_inside) finished.swap(watcher.on_batch);
-    idle.notify_all();
-  }
+  if (!part.events.empty()) watcher.subscription.deliver(part);
+  const std::lock_guard lock(mutex);
   watcher.seen = batch.revision;
 }
 
 void WatchHub::State::close(const std::shared_ptr<Watcher>& watcher) {
-  Callback finished;  // destroyed after the lock is released
-  std::unique_lock lock(mutex);
-  watcher->closed = true;
-  std::erase(watchers, watcher);
-  if (watcher->running && std::this_thread::get_id() == thread) {
-    watcher->closed_inside = true;  // deliver() destroys it
-    return;
+  {
+    const std::lock_guard lock(mutex);
+    std::erase(watchers, watcher);
   }
-  idle.wait(lock, [&] { return !watcher->running; });
-  finished.swap(watcher->on_batch);
+  watcher->subscription.close();
 }
 
 WatchHub::WatchHub(History& history, Revision current, Revision compacted)
@@ -141,11 +120,11 @@ WatchHub::~WatchHub() {
   stop();
 }
 
-Result<std::unique_ptr<Watch>> WatchHub::watch(const std::string& prefix, Revision from, Callback on_batch) {
-  auto watcher = std::make_shared<Watcher>();
+Result<std::unique_ptr<Watch>> WatchHub::watch(const std::string& prefix, Revision from,
+                                               std::function<void(const WatchBatch&)> on_batch) {
+  auto watcher = std::make_shared<Watcher>(std::move(on_batch));
   watcher->prefix = prefix;
   watcher->seen = from;
-  watcher->on_batch = std::move(on_batch);
   {
     const std::lock_guard lock(state_->mutex);
     if (from < state_->compacted)
@@ -185,7 +164,7 @@ void WatchHub::stop() {
     const std::lock_guard lock(state_->mutex);
     ended.swap(state_->watchers);
   }
-  for (const auto& watcher : ended) state_->close(watcher);
+  for (const auto& watcher : ended) watcher->subscription.close();
 }
 
 }  // namespace volplugin::kv

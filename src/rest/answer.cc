@@ -50,6 +50,13 @@ http::Response problem(const Error& error) {
   return problem(status_of(error.code), error);
 }
 
+http::Response not_ready(const http::Request& request, const Error& why, std::string_view version) {
+  if (request.path != "/v1/health") return problem(why);
+  json::Writer writer;
+  writer.begin_object().field("ok", false).field("store", why.message).field("version", version).end_object();
+  return json(status_of(Code::unavailable), writer.take());
+}
+
 http::Response json(int status, std::string body) {
   http::Response response;
   response.status = status;

@@ -21,6 +21,9 @@ int status_of(Code code);
 http::Response problem(int status, const Error& error);
 http::Response problem(const Error& error);
 
+// To any request while the store cannot be reached yet; to /v1/health in its own form.
+http::Response not_ready(const http::Request& request, const Error& why, std::string_view version);
+
 http::Response json(int status, std::string body);
 http::Response no_content();
 

@@ -33,7 +33,7 @@ struct TaskResult {
 
 struct Health {
   bool ok = false;
-  std::string store;  // "ok" or what is wrong
+  std::string store;  // "ok", "ok (etcd)" or what is wrong
   std::string version;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract suite of kv::Store: what every implementation must do. An implementation joins by
-// adding its StoreKind to kinds() in kv_contract_test.cc.
+// adding its StoreKind to kinds() in kv_contract_test.cc. A store need not start at revision 0 (an etcd is
+// shared), so tests count from where theirs started: at(n).
 #pragma once
 
 #include "kv/history.h"
@@ -13,6 +14,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -66,6 +68,7 @@ class EventLog {
     return [this](const WatchBatch& batch) {
       const std::lock_guard lock(mutex_);
       EXPECT_FALSE(batch.events.empty());
+      EXPECT_FALSE(batch.snapshot);
       EXPECT_GT(batch.revision, revision_);
       for (const Event& event : batch.events) {
         EXPECT_GT(event.revision, revision_);  // nothing twice
@@ -104,16 +107,30 @@ class EventLog {
 struct StoreKind {
   std::string name;
   // `directory` is the test's own; the store may put files there.
-  std::function<std::unique_ptr<Store>(const TestDirectory& directory, HistoryPolicy policy)> make;
+  std::function<std::unique_ptr<Store>(const TestDirectory& directory, HistoryPolicy policy,
+                                       const Clock& clock)>
+      make;
+  // Lets time pass for leases; the store's clock is the FakeClock where it can be.
+  bool fake_time = true;
 };
 
 class KvContract : public testing::TestWithParam<StoreKind> {
  protected:
-  void SetUp() override { store_ = GetParam().make(directory_, {}); }
+  void SetUp() override { use_history({}); }
 
   void use_history(HistoryPolicy policy) {
     store_.reset();
-    store_ = GetParam().make(directory_, policy);
+    store_ = GetParam().make(directory_, policy, clock_);
+    start_ = revision();
+  }
+
+  Revision at(std::uint64_t changes) const { return {start_.value + changes}; }
+  // Time for leases: at once where the store takes our clock.
+  void pass(Millis time) {
+    if (GetParam().fake_time)
+      clock_.advance(time);
+    else
+      std::this_thread::sleep_for(time);
   }
 
   Revision put(const std::string& key, const std::string& value = "value") {
@@ -139,7 +156,9 @@ class KvContract : public testing::TestWithParam<StoreKind> {
   }
 
   TestDirectory directory_;
+  FakeClock clock_;  // of leases
   std::unique_ptr<Store> store_;
+  Revision start_;
 };
 
 }  // namespace volplugin::kv::test

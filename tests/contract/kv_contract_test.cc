@@ -3,6 +3,7 @@
 
 #include "kv/memory/memory_store.h"
 #include "kv/sqlite/sqlite_store.h"
+#include "tests/contract/etcd_server.h"
 
 #include <atomic>
 #include <thread>
@@ -15,13 +16,19 @@ using Strings = std::vector<std::string>;
 std::vector<StoreKind> kinds() {
   return {
       {"Memory",
-       [](const TestDirectory&, HistoryPolicy policy) -> std::unique_ptr<Store> {
-         return std::make_unique<MemoryStore>(policy);
+       [](const TestDirectory&, HistoryPolicy policy, const Clock& clock) -> std::unique_ptr<Store> {
+         return std::make_unique<MemoryStore>(policy, clock);
        }},
       {"Sqlite",
-       [](const TestDirectory& directory, HistoryPolicy policy) -> std::unique_ptr<Store> {
-         return must(SqliteStore::open(directory / "store.db", system_clock(), policy));
+       [](const TestDirectory& directory, HistoryPolicy policy,
+          const Clock& clock) -> std::unique_ptr<Store> {
+         return must(SqliteStore::open(directory / "store.db", clock, policy));
        }},
+      {"Etcd",
+       [](const TestDirectory&, HistoryPolicy policy, const Clock&) -> std::unique_ptr<Store> {
+         return shared_etcd().open_store(policy);
+       },
+       false},
   };
 }
 
@@ -29,7 +36,7 @@ INSTANTIATE_TEST_SUITE_P(Stores, KvContract, testing::ValuesIn(kinds()),
                          [](const auto& kind) { return kind.param.name; });
 
 TEST_P(KvContract, a_new_store_is_empty) {
-  EXPECT_EQ(revision(), Revision{0});
+  EXPECT_EQ(revision(), at(0));
   EXPECT_EQ(get("key"), std::nullopt);
   const Page page = list("");
   EXPECT_TRUE(page.entries.empty());
@@ -37,75 +44,76 @@ TEST_P(KvContract, a_new_store_is_empty) {
 }
 
 TEST_P(KvContract, what_was_put_is_there) {
-  EXPECT_EQ(put("key", "one"), Revision{1});
+  EXPECT_EQ(put("key", "one"), at(1));
   const auto entry = get("key");
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->key, "key");
   EXPECT_EQ(entry->value, "one");
-  EXPECT_EQ(entry->revision, Revision{1});
+  EXPECT_EQ(entry->revision, at(1));
 }
 
 TEST_P(KvContract, each_changing_commit_adds_one_revision) {
-  EXPECT_EQ(put("a"), Revision{1});
-  EXPECT_EQ(put("b"), Revision{2});
-  EXPECT_EQ(put("a"), Revision{3});  // the same value is a change, too
-  EXPECT_EQ(erase("b"), Revision{4});
-  EXPECT_EQ(revision(), Revision{4});
-  EXPECT_EQ(get("a")->revision, Revision{3});
+  EXPECT_EQ(put("a"), at(1));
+  EXPECT_EQ(put("b"), at(2));
+  EXPECT_EQ(put("a"), at(3));  // the same value is a change, too
+  EXPECT_EQ(erase("b"), at(4));
+  EXPECT_EQ(revision(), at(4));
+  EXPECT_EQ(get("a")->revision, at(3));
 }
 
 TEST_P(KvContract, a_commit_without_a_change_keeps_the_revision) {
   put("a");
-  EXPECT_EQ(erase("absent"), Revision{1});
-  EXPECT_EQ(must(store_->commit(make_op(), {})), Revision{1});
-  EXPECT_EQ(must(store_->commit(make_op(), {{AtRevision{"a", {1}}}, {}})), Revision{1});
-  EXPECT_EQ(revision(), Revision{1});
+  EXPECT_EQ(erase("absent"), at(1));
+  EXPECT_EQ(must(store_->commit(make_op(), {})), at(1));
+  EXPECT_EQ(must(store_->commit(make_op(), {{AtRevision{"a", at(1)}}, {}})), at(1));
+  EXPECT_EQ(revision(), at(1));
 }
 
 TEST_P(KvContract, all_entries_of_a_transaction_share_its_revision) {
   put("old");
-  EXPECT_EQ(must(store_->commit(make_op(), {{}, {Put{"a", "1"}, Erase{"old"}, Put{"b", "2"}}})), Revision{2});
-  EXPECT_EQ(get("a")->revision, Revision{2});
-  EXPECT_EQ(get("b")->revision, Revision{2});
+  EXPECT_EQ(must(store_->commit(make_op(), {{}, {Put{"a", "1"}, Erase{"old"}, Put{"b", "2"}}})), at(2));
+  EXPECT_EQ(get("a")->revision, at(2));
+  EXPECT_EQ(get("b")->revision, at(2));
   EXPECT_EQ(get("old"), std::nullopt);
 }
 
 TEST_P(KvContract, an_absent_guard_holds_only_for_absent_keys) {
-  EXPECT_EQ(must(store_->commit(make_op(), {{Absent{"a"}}, {Put{"a", "1"}}})), Revision{1});
+  EXPECT_EQ(must(store_->commit(make_op(), {{Absent{"a"}}, {Put{"a", "1"}}})), at(1));
   expect_error(store_->commit(make_op(), {{Absent{"a"}}, {Put{"a", "2"}}}), Code::conflict);
   EXPECT_EQ(value_of("a"), "1");
   erase("a");
-  EXPECT_EQ(must(store_->commit(make_op(), {{Absent{"a"}}, {Put{"a", "3"}}})), Revision{3});
+  EXPECT_EQ(must(store_->commit(make_op(), {{Absent{"a"}}, {Put{"a", "3"}}})), at(3));
 }
 
 TEST_P(KvContract, a_revision_guard_holds_only_for_the_last_change) {
   put("a", "1");
   put("a", "2");
-  expect_error(store_->commit(make_op(), {{AtRevision{"a", {1}}}, {Put{"a", "x"}}}), Code::conflict);
-  expect_error(store_->commit(make_op(), {{AtRevision{"a", {3}}}, {Put{"a", "x"}}}), Code::conflict);
-  expect_error(store_->commit(make_op(), {{AtRevision{"b", {1}}}, {Put{"a", "x"}}}), Code::conflict);
+  expect_error(store_->commit(make_op(), {{AtRevision{"a", at(1)}}, {Put{"a", "x"}}}), Code::conflict);
+  expect_error(store_->commit(make_op(), {{AtRevision{"a", at(3)}}, {Put{"a", "x"}}}), Code::conflict);
+  expect_error(store_->commit(make_op(), {{AtRevision{"b", at(1)}}, {Put{"a", "x"}}}), Code::conflict);
   EXPECT_EQ(value_of("a"), "2");
-  EXPECT_EQ(revision(), Revision{2});
-  EXPECT_EQ(must(store_->commit(make_op(), {{AtRevision{"a", {2}}}, {Put{"a", "3"}}})), Revision{3});
+  EXPECT_EQ(revision(), at(2));
+  EXPECT_EQ(must(store_->commit(make_op(), {{AtRevision{"a", at(2)}}, {Put{"a", "3"}}})), at(3));
 }
 
 TEST_P(KvContract, revision_zero_as_a_guard_means_absent) {
-  EXPECT_EQ(must(store_->commit(make_op(), {{AtRevision{"a", {0}}}, {Put{"a", "1"}}})), Revision{1});
+  EXPECT_EQ(must(store_->commit(make_op(), {{AtRevision{"a", {0}}}, {Put{"a", "1"}}})), at(1));
   expect_error(store_->commit(make_op(), {{AtRevision{"a", {0}}}, {Put{"a", "2"}}}), Code::conflict);
 }
 
 TEST_P(KvContract, a_transaction_is_all_or_nothing) {
   put("a", "1");
-  expect_error(store_->commit(make_op(), {{AtRevision{"a", {1}}, Absent{"a"}}, {Erase{"a"}, Put{"b", "2"}}}),
-               Code::conflict);
+  expect_error(
+      store_->commit(make_op(), {{AtRevision{"a", at(1)}, Absent{"a"}}, {Erase{"a"}, Put{"b", "2"}}}),
+      Code::conflict);
   EXPECT_EQ(value_of("a"), "1");
   EXPECT_EQ(value_of("b"), "(absent)");
-  EXPECT_EQ(revision(), Revision{1});
+  EXPECT_EQ(revision(), at(1));
 }
 
 TEST_P(KvContract, guards_see_the_state_before_the_changes) {
   EXPECT_EQ(must(store_->commit(make_op(), {{Absent{"a"}, Absent{"b"}}, {Put{"a", "1"}, Put{"b", "2"}}})),
-            Revision{1});
+            at(1));
 }
 
 TEST_P(KvContract, the_last_change_of_a_key_counts) {
@@ -114,10 +122,10 @@ TEST_P(KvContract, the_last_change_of_a_key_counts) {
   EXPECT_EQ(value_of("b"), "(absent)");
   must(store_->commit(make_op(), {{}, {Erase{"a"}, Put{"a", "3"}}}));
   EXPECT_EQ(value_of("a"), "3");
-  EXPECT_EQ(revision(), Revision{2});
+  EXPECT_EQ(revision(), at(2));
   EventLog log;
-  const auto guard = watch(log, "", {0});
-  EXPECT_EQ(log.wait_for({2}).size(), 2U);  // one event per key and revision
+  const auto guard = watch(log, "", at(0));
+  EXPECT_EQ(log.wait_for(at(2)).size(), 2U);  // one event per key and revision
 }
 
 TEST_P(KvContract, limits_are_inclusive) {
@@ -129,7 +137,7 @@ TEST_P(KvContract, limits_are_inclusive) {
     full.guards.push_back(Absent{"n" + std::to_string(i)});
     full.changes.push_back(Put{"n" + std::to_string(i), ""});
   }
-  EXPECT_EQ(must(store_->commit(make_op(), full)), Revision{2});
+  EXPECT_EQ(must(store_->commit(make_op(), full)), at(2));
   EXPECT_EQ(list("", "", Store::kMaxPage).entries.size(), Store::kMaxChanges + 1);
 }
 
@@ -144,11 +152,13 @@ TEST_P(KvContract, what_exceeds_a_limit_is_refused) {
   refuses({{}, {Put{"k", std::string(Store::kMaxValueBytes + 1, 'v')}}});
   refuses({{}, std::vector<Change>(Store::kMaxChanges + 1, Erase{"k"})});
   refuses({std::vector<Guard>(Store::kMaxChanges + 1, Absent{"k"}), {}});
+  const std::string large(Store::kMaxValueBytes, 'v');
+  refuses({{}, {Put{"a", large}, Put{"b", large}}});  // kMaxTxnBytes
   expect_error(store_->get(make_op(), ""), Code::invalid_argument);
   expect_error(store_->get(make_op(), long_key), Code::invalid_argument);
   expect_error(store_->list(make_op(), "", "", 0), Code::invalid_argument);
   expect_error(store_->list(make_op(), "", "", Store::kMaxPage + 1), Code::invalid_argument);
-  EXPECT_EQ(revision(), Revision{0});
+  EXPECT_EQ(revision(), at(0));
 }
 
 TEST_P(KvContract, keys_and_values_are_any_bytes) {
@@ -167,9 +177,9 @@ TEST_P(KvContract, pages_go_on_after_the_last_key) {
   ASSERT_EQ(first.entries.size(), 2U);
   EXPECT_EQ(first.entries[1].key, "p/2");
   EXPECT_EQ(first.entries[1].value, "p/2");
-  EXPECT_EQ(first.entries[1].revision, Revision{2});
+  EXPECT_EQ(first.entries[1].revision, at(2));
   EXPECT_TRUE(first.more);
-  EXPECT_EQ(first.revision, Revision{5});
+  EXPECT_EQ(first.revision, at(5));
   const Page second = list("p/", "p/2", 2);
   ASSERT_EQ(second.entries.size(), 2U);
   EXPECT_EQ(second.entries[0].key, "p/3");
@@ -214,7 +224,7 @@ TEST_P(KvContract, a_page_is_one_snapshot) {
       must(store_->commit(make_op(), {{}, {Put{"a", value}, Put{"m", value}, Put{"z", value}}}));
     }
   });
-  while (revision().value < 200) {
+  while (revision() < at(200)) {
     const Page page = list("");
     if (page.entries.empty()) continue;
     ASSERT_EQ(page.entries.size(), 3U);
@@ -247,7 +257,7 @@ TEST_P(KvContract, concurrent_increments_lose_nothing) {
       });
   }
   EXPECT_EQ(value_of("counter"), std::to_string(kThreads * kEach));
-  EXPECT_EQ(revision(), Revision{1 + kThreads * kEach});
+  EXPECT_EQ(revision(), at(1 + kThreads * kEach));
 }
 
 TEST_P(KvContract, an_expired_operation_does_nothing) {
@@ -256,7 +266,7 @@ TEST_P(KvContract, an_expired_operation_does_nothing) {
   expect_error(store_->get(late, "a"), Code::deadline_exceeded);
   expect_error(store_->list(late, "", "", 1), Code::deadline_exceeded);
   expect_error(store_->revision(late), Code::deadline_exceeded);
-  EXPECT_EQ(revision(), Revision{0});
+  EXPECT_EQ(revision(), at(0));
 }
 
 TEST_P(KvContract, a_cancelled_operation_does_nothing) {
@@ -266,7 +276,7 @@ TEST_P(KvContract, a_cancelled_operation_does_nothing) {
   expect_error(store_->commit(gone, {{}, {Put{"a", "1"}}}), Code::cancelled);
   expect_error(store_->get(gone, "a"), Code::cancelled);
   expect_error(store_->list(gone, "", "", 1), Code::cancelled);
-  EXPECT_EQ(revision(), Revision{0});
+  EXPECT_EQ(revision(), at(0));
 }
 
 }  // namespace

@@ -69,6 +69,41 @@ TEST_F(SqliteStoreTest, everything_survives_a_restart) {
   EXPECT_EQ(put(*store, "c"), Revision{4});
 }
 
+TEST_F(SqliteStoreTest, leases_survive_a_restart_with_their_full_time) {
+  FakeClock clock;
+  LeaseId lease;
+  {
+    const auto store = must(SqliteStore::open(path_, clock));
+    lease = must(store->grant(make_op(), Millis(10'000)));
+    must(store->revoke(make_op(), must(store->grant(make_op(), Millis(10'000)))));
+    must(store->commit(make_op(), {{}, {Put{"session", "1", lease}, Put{"stays", "1"}}}));
+    clock.advance(Millis(9'000));
+  }
+  clock.advance(Millis(60'000));  // nobody was there to end it
+  const auto store = must(SqliteStore::open(path_, clock));
+  EventLog log;
+  const auto guard = must(store->watch("", {1}, log.collector()));
+  clock.advance(Millis(9'000));
+  EXPECT_EQ(must(store->keep_alive(make_op(), lease)), Millis(10'000));
+  EXPECT_GT(must(store->grant(make_op(), Millis(10'000))).value, lease.value + 1) << "an id was used again";
+  clock.advance(Millis(10'000));
+  EXPECT_EQ(log.wait_for({2}).at(0).key, "session");
+  expect_error(store->keep_alive(make_op(), lease), Code::not_found);
+}
+
+TEST_F(SqliteStoreTest, a_store_of_the_first_version_is_brought_up_to_date) {
+  make_store();
+  execute(
+      "DROP INDEX kv_by_lease; DROP TABLE leases; ALTER TABLE kv DROP COLUMN lease; "
+      "UPDATE meta SET schema_version = 1");
+  const auto store = must(open());
+  EXPECT_EQ(must(store->get(make_op(), "key"))->value, "value");
+  const LeaseId lease = must(store->grant(make_op(), Millis(60'000)));
+  must(store->commit(make_op(), {{}, {Put{"leased", "1", lease}}}));
+  must(store->revoke(make_op(), lease));
+  EXPECT_EQ(must(store->list(make_op(), "", "", 10)).entries.size(), 1U);
+}
+
 TEST_F(SqliteStoreTest, compacted_history_stays_refused_after_a_restart) {
   {
     const auto store = must(SqliteStore::open(path_, system_clock(), {.keep = 10, .step = 5}));
@@ -153,10 +188,10 @@ TEST_F(SqliteStoreTest, a_database_locked_by_another_program_is_unavailable) {
 // A file system of `options` size, visible to the calling thread (and those it makes) only.
 class SmallDisk {
  public:
-  explicit SmallDisk(std::string path) : path_(std::move(path)) {
+  SmallDisk(std::string path, const char* size) : path_(std::move(path)) {
     std::filesystem::create_directories(path_);
     mounted_ = unshare(CLONE_NEWNS) == 0 && mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-               mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=4m") == 0;
+               mount("tmpfs", path_.c_str(), "tmpfs", 0, size) == 0;
   }
   ~SmallDisk() {
     if (mounted_) umount2(path_.c_str(), MNT_DETACH);
@@ -196,11 +231,11 @@ void fill_disk_and_recover(const SmallDisk& disk, const std::string& path) {
 // Small and large transactions end up in the same batches.
 void fail_only_what_does_not_fit(const std::string& path) {
   const auto store = must(SqliteStore::open(path, system_clock()));
-  const std::string large(Store::kMaxValueBytes, 'v');
+  const std::string large(Store::kMaxValueBytes, 'v'), half(Store::kMaxTxnBytes - large.size() - 8, 'v');
   std::atomic<bool> stop = false;
   std::jthread greedy([&] {
     do
-      expect_error(store->commit(make_op(), {{}, {Put{"big1", large}, Put{"big2", large}}}),
+      expect_error(store->commit(make_op(), {{}, {Put{"big1", large}, Put{"big2", half}}}),
                    Code::resource_exhausted);
     while (!stop);
   });
@@ -217,10 +252,11 @@ void fail_only_what_does_not_fit(const std::string& path) {
 }
 
 // Runs `test` with a small disk under `path`. The private mount namespace ends with its thread.
-void on_small_disk(const std::string& path, const std::function<void(const SmallDisk&)>& test) {
+void on_small_disk(const std::string& path, const std::function<void(const SmallDisk&)>& test,
+                   const char* size = "size=4m") {
   bool mounted = false;
   std::jthread([&] {
-    const SmallDisk disk(path);
+    const SmallDisk disk(path, size);
     mounted = disk.mounted();
     if (mounted) test(disk);
   }).join();
@@ -233,8 +269,9 @@ TEST_F(SqliteStoreTest, a_full_disk_changes_nothing) {
 }
 
 TEST_F(SqliteStoreTest, a_transaction_that_does_not_fit_fails_alone) {
-  on_small_disk(directory_ / "disk",
-                [&](const SmallDisk&) { fail_only_what_does_not_fit(directory_ / "disk/store.db"); });
+  on_small_disk(
+      directory_ / "disk",
+      [&](const SmallDisk&) { fail_only_what_does_not_fit(directory_ / "disk/store.db"); }, "size=2560k");
 }
 
 }  // namespace

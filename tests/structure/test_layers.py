@@ -26,6 +26,7 @@ LIBRARIES = {
     r"curl/": {"http"},
     r"openssl/": {"http"},
     r"sqlite3\.h": {"kv"},
+    r"grpc(pp)?/|google/protobuf|etcd/": {"kv"},  # etcd/: generated from api/etcd
     r"nlohmann/": {"json"},
     r"CLI/": {"cli", "daemon"},
     r"spdlog/": {"daemon"},
@@ -34,7 +35,8 @@ LIBRARIES = {
 }
 
 # Modules inside one folder that must not know each other.
-APART = {("kv/memory", "kv/sqlite"), ("backend/loop", "backend/sim"),
+APART = {("kv/memory", "kv/sqlite"), ("kv/memory", "kv/etcd"), ("kv/sqlite", "kv/etcd"),
+         ("backend/loop", "backend/sim"),
          ("backend/loop", "backend/lvm"), ("backend/lvm", "backend/sim")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
@@ -116,3 +118,10 @@ def test_no_header_leaks_asio_or_json():
         if path.relative_to(SRC).parts[0] == "http":
             continue
         assert not [t for _, t in includes(path) if t.startswith(("boost/", "nlohmann/json.hpp"))], path
+
+
+def test_only_the_etcd_store_sees_grpc():
+    for path in sources():
+        if path.relative_to(SRC).parts[:2] == ("kv", "etcd") and path.name != "etcd_store.h":
+            continue
+        assert not [t for _, t in includes(path) if t.startswith(("grpc", "etcd/"))], path

@@ -10,8 +10,11 @@ namespace {
 
 Result<std::unique_ptr<daemon::VolmasterRole>> start(const daemon::VolmasterSettings& settings) {
   daemon::VolmasterRole::Request request{settings.common};
-  request.store =
-      settings.store.empty() ? "sqlite:" + settings.common.data_dir + "/volplugin.db" : settings.store;
+  if (!settings.etcd.endpoints.empty())
+    request.store = daemon::etcd_source(settings.etcd, settings.etcd_password_file);
+  else
+    request.store = daemon::sqlite_source(
+        settings.store.empty() ? "sqlite:" + settings.common.data_dir + "/volplugin.db" : settings.store);
   for (auto& socket : TRY(os::take_passed_sockets()))
     if (socket.name == "api") request.listening_fd = socket.fd.release();
   request.listen = settings.listen;

@@ -32,8 +32,8 @@ std::optional<int> socket_named(Roles& roles, std::string_view name) {
 
 Result<> start_standalone(Roles& roles, const daemon::VolpluginSettings& settings,
                           const model::NodeName& node, const std::string& mount_root) {
-  daemon::VolmasterRole::Request request{settings.common,
-                                         "sqlite:" + settings.common.data_dir + "/volplugin.db"};
+  daemon::VolmasterRole::Request request{
+      settings.common, daemon::sqlite_source("sqlite:" + settings.common.data_dir + "/volplugin.db")};
   request.listening_fd = socket_named(roles, "api");
   if (!request.listening_fd) request.listen = {"unix://" + settings.api_socket};
   request.local_node = node;

@@ -7,9 +7,13 @@
 
 namespace volplugin::kv {
 
-MemoryStore::MemoryStore(HistoryPolicy policy) : policy_(policy), hub_(*this, {}, {}) {}
+MemoryStore::MemoryStore(HistoryPolicy policy, const Clock& clock)
+    : policy_(policy),
+      hub_(*this, {}, {}),
+      leases_(clock, [this](LeaseId lease) { return end_lease(lease); }) {}
 
 MemoryStore::~MemoryStore() {
+  leases_.stop();
   hub_.stop();
 }
 
@@ -46,9 +50,14 @@ Result<Revision> MemoryStore::commit(const Op& op, const Txn& txn) {
   TRY(op.check("committing"));
   const std::lock_guard lock(mutex_);
   TRY(check_guards(txn));
+  TRY(check_leases(txn));
+  return apply(effective_changes(txn));
+}
+
+Revision MemoryStore::apply(const std::vector<const Change*>& changes) {
   const Revision next{revision_.value + 1};
   bool changed = false;
-  for (const Change* change : effective_changes(txn)) changed |= apply(*change, next);
+  for (const Change* change : changes) changed |= apply(*change, next);
   if (!changed) return revision_;
   revision_ = next;
   compact();
@@ -64,9 +73,16 @@ Result<> MemoryStore::check_guards(const Txn& txn) const {
   return {};
 }
 
+Result<> MemoryStore::check_leases(const Txn& txn) const {
+  for (const Change* change : effective_changes(txn))
+    if (const LeaseId lease = lease_of(*change); lease.value != 0 && !granted_.contains(lease))
+      return lease_ended(lease);
+  return {};
+}
+
 bool MemoryStore::apply(const Change& change, Revision revision) {
   if (const auto* put = std::get_if<Put>(&change)) {
-    entries_[put->key] = {put->value, revision};
+    entries_[put->key] = {put->value, revision, put->lease};
     events_.push_back({put->key, put->value, revision});
     return true;
   }
@@ -94,6 +110,40 @@ Result<Revision> MemoryStore::revision(const Op& op) {
   TRY(op.check("reading the revision"));
   const std::lock_guard lock(mutex_);
   return revision_;
+}
+
+Result<LeaseId> MemoryStore::grant(const Op& op, Millis ttl) {
+  ttl = TRY(check_ttl(ttl));
+  TRY(op.check("granting a lease"));
+  const std::lock_guard lock(mutex_);
+  const LeaseId lease{++last_lease_};
+  granted_.insert(lease);
+  leases_.add(lease, ttl);
+  return lease;
+}
+
+Result<Millis> MemoryStore::keep_alive(const Op& op, LeaseId lease) {
+  TRY(op.check("keeping a lease alive"));
+  return leases_.renew(lease);
+}
+
+Result<> MemoryStore::revoke(const Op& op, LeaseId lease) {
+  TRY(op.check("revoking a lease"));
+  leases_.forget(lease);
+  return end_lease(lease);
+}
+
+Result<> MemoryStore::end_lease(LeaseId lease) {
+  const std::lock_guard lock(mutex_);
+  if (granted_.erase(lease) == 0) return {};
+  std::vector<Change> gone;
+  for (const auto& [key, stored] : entries_)
+    if (stored.lease == lease) gone.emplace_back(Erase{key});
+  std::vector<const Change*> changes;
+  changes.reserve(gone.size());
+  for (const Change& change : gone) changes.push_back(&change);
+  apply(changes);
+  return {};
 }
 
 Result<WatchBatch> MemoryStore::read(Revision after) {

@@ -41,8 +41,23 @@ CommitQueue::~CommitQueue() {
 }
 
 Result<Revision> CommitQueue::commit(const Op& op, const Txn& txn) {
+  return TRY(execute(op, {&txn}, bytes_of(txn))).result;
+}
+
+Result<LeaseId> CommitQueue::grant(const Op& op, Millis ttl) {
+  const auto done = TRY(execute(op, {Writer::GrantLease{ttl}}, 0));
+  if (!done.result) return done.result.error();
+  return done.granted;
+}
+
+Result<> CommitQueue::end(const Op& op, LeaseId lease) {
+  TRY(TRY(execute(op, {Writer::EndLease{lease}}, 0)).result);
+  return {};
+}
+
+Result<Writer::Job> CommitQueue::execute(const Op& op, Writer::Job job, size_t bytes) {
   using State = Waiting::State;
-  Waiting self{op, bytes_of(txn), {&txn}};
+  Waiting self{op, bytes, std::move(job)};
   std::unique_lock lock(mutex_);
   queue_.push_back(&self);
   while (self.state != State::done) {
@@ -61,7 +76,7 @@ Result<Revision> CommitQueue::commit(const Op& op, const Txn& txn) {
       }
     }
   }
-  return std::move(self.job.result);
+  return std::move(self.job);
 }
 
 // noexcept: out of memory in here would leave callers waiting for ever.

@@ -26,10 +26,13 @@ class CommitQueue {
 
   // Blocks until durable. As Store::commit; the limits are checked already.
   Result<Revision> commit(const Op& op, const Txn& txn);
+  Result<LeaseId> grant(const Op& op, Millis ttl);
+  Result<> end(const Op& op, LeaseId lease);
 
  private:
   struct Waiting;  // lives on its caller's stack until it is done or gone
 
+  Result<Writer::Job> execute(const Op& op, Writer::Job job, size_t bytes);
   void lead(std::unique_lock<std::mutex>& lock) noexcept;
   std::vector<Waiting*> take_batch();
   void finish(Waiting& waiting);

@@ -4,7 +4,7 @@
 namespace volplugin::kv {
 namespace {
 
-constexpr std::uint64_t kSchemaVersion = 1;
+constexpr std::uint64_t kSchemaVersion = 2;
 constexpr std::uint64_t kApplicationId = 0x766f6c70;  // "volp"; in the file header, also for file(1)
 
 constexpr const char* kCreate = R"(
@@ -14,12 +14,18 @@ constexpr const char* kCreate = R"(
     revision INTEGER NOT NULL,
     compacted INTEGER NOT NULL
   );
-  INSERT INTO meta VALUES (1, 0, 0);
+  INSERT INTO meta VALUES (2, 0, 0);
   CREATE TABLE kv (
     key BLOB PRIMARY KEY NOT NULL,
     value BLOB NOT NULL,
-    revision INTEGER NOT NULL
+    revision INTEGER NOT NULL,
+    lease INTEGER
   ) WITHOUT ROWID;
+  CREATE INDEX kv_by_lease ON kv (lease) WHERE lease IS NOT NULL;
+  CREATE TABLE leases (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    ttl_ms INTEGER NOT NULL
+  );
   CREATE TABLE events (
     revision INTEGER NOT NULL,
     seq INTEGER NOT NULL,
@@ -29,13 +35,24 @@ constexpr const char* kCreate = R"(
   ) WITHOUT ROWID;
   PRAGMA application_id = 1987013744;
   COMMIT;)";
-static_assert(kSchemaVersion == 1 && kApplicationId == 1987013744);
+// Leases came with version 2.
+constexpr const char* kUpgradeFrom1 = R"(
+  BEGIN IMMEDIATE;
+  ALTER TABLE kv ADD COLUMN lease INTEGER;
+  CREATE INDEX kv_by_lease ON kv (lease) WHERE lease IS NOT NULL;
+  CREATE TABLE leases (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    ttl_ms INTEGER NOT NULL
+  );
+  UPDATE meta SET schema_version = 2;
+  COMMIT;)";
+static_assert(kSchemaVersion == 2 && kApplicationId == 1987013744);
 
-// True if the tables are there already. Nothing is written before the file is known to be ours.
-Result<bool> check_ours(Connection& connection) {
+// The schema's version, 0 if there are no tables. Nothing is written before the file is known to be ours.
+Result<std::uint64_t> check_ours(Connection& connection) {
   const auto id = TRY(connection.read_integer("PRAGMA application_id"));
   const auto tables = TRY(connection.read_integer("SELECT count(*) FROM sqlite_schema"));
-  if (id == 0 && tables == 0) return false;
+  if (id == 0 && tables == 0) return std::uint64_t(0);
   if (id != kApplicationId)
     return make_error(Code::corrupt,
                       "an SQLite database, but not a volplugin store; correct the path or restore a backup: "
@@ -48,7 +65,7 @@ Result<bool> check_ours(Connection& connection) {
                     "version again, or restore a backup from before the upgrade: "
                     "docs/operations/backup.md",
                     version, kSchemaVersion));
-  return true;
+  return version;
 }
 
 // Makes the connection as durable as the Store contract demands. synchronous=NORMAL would lose
@@ -65,10 +82,19 @@ Result<> make_durable(Connection& connection) {
   return {};
 }
 
+Result<std::vector<StoredLease>> read_leases(Connection& connection) {
+  Statement statement = TRY(connection.prepare("SELECT id, ttl_ms FROM leases"));
+  Query query(statement);
+  std::vector<StoredLease> leases;
+  while (TRY(query.step())) leases.push_back({LeaseId{query.number(0)}, Millis(query.number(1))});
+  return leases;
+}
+
 Result<Database> prepare(Connection connection) {
-  const bool exists = TRY(check_ours(connection));
+  const auto version = TRY(check_ours(connection));
   TRY(make_durable(connection));
-  if (!exists) TRY(connection.execute(kCreate));
+  if (version == 0) TRY(connection.execute(kCreate));
+  if (version == 1) TRY(connection.execute(kUpgradeFrom1));
   const auto revision = TRY(connection.read_integer("SELECT revision FROM meta"));
   const auto compacted = TRY(connection.read_integer("SELECT compacted FROM meta"));
   const auto last_event = TRY(
@@ -79,7 +105,8 @@ Result<Database> prepare(Connection connection) {
         fmt::format("its revision is {}, but its last event has {} and {} is compacted; restore a "
                     "backup: docs/operations/backup.md",
                     revision, last_event, compacted));
-  return Database{std::move(connection), revision, compacted};
+  auto leases = TRY(read_leases(connection));
+  return Database{std::move(connection), revision, compacted, std::move(leases)};
 }
 
 }  // namespace

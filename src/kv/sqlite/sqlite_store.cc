@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kv/sqlite/sqlite_store.h"
 
+#include "kv/leases.h"
 #include "kv/rules.h"
 #include "kv/sqlite/commit_queue.h"
 #include "kv/sqlite/reader.h"
@@ -11,6 +12,7 @@ namespace volplugin::kv {
 namespace {
 
 constexpr Millis kWatchStart{5000};  // the most watch() waits for a reader
+constexpr Millis kEndLease{5000};    // the most the end of a lease waits for commits
 
 // The events table. A connection of its own, so that watchers neither wait for readers nor hold them up.
 class SqliteHistory final : public History {
@@ -40,6 +42,7 @@ struct SqliteStore::Parts {
   SqliteHistory history;
   ReaderPool readers;
   std::unique_ptr<WatchHub> hub;
+  std::unique_ptr<Leases> leases;
 };
 
 SqliteStore::SqliteStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -54,6 +57,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
   TRY_CTX(ensure_file(path), "opening store '{}'", path);
   Database database = TRY(open_database(path));
   const Revision revision{database.revision}, compacted{database.compacted};
+  const auto stored_leases = database.leases;
   auto parts = std::make_unique<Parts>(std::move(lock), clock, path);
   parts->hub = std::make_unique<WatchHub>(parts->history, revision, compacted);
   WatchHub& hub = *parts->hub;
@@ -61,6 +65,10 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
       TRY(Writer::open(std::move(database), policy, [&hub](Revision wanted) { return hub.compact(wanted); }));
   parts->commits =
       std::make_unique<CommitQueue>(std::move(writer), [&hub](Revision now) { hub.publish(now); });
+  parts->leases = std::make_unique<Leases>(clock, [&clock, &commits = *parts->commits](LeaseId lease) {
+    return commits.end(Op(clock, kEndLease, "lease", "kv"), lease);
+  });
+  for (const auto& lease : stored_leases) parts->leases->add(lease.id, lease.ttl);
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(parts)));
 }
 
@@ -94,6 +102,26 @@ Result<std::unique_ptr<Watch>> SqliteStore::watch(const std::string& prefix, Rev
 Result<Revision> SqliteStore::revision(const Op& op) {
   const auto reader = TRY(parts_->readers.acquire(op));
   return TRY_CTX(reader->revision(), "reading the revision of the store");
+}
+
+Result<LeaseId> SqliteStore::grant(const Op& op, Millis ttl) {
+  ttl = TRY(check_ttl(ttl));
+  TRY(op.check("granting a lease"));
+  const LeaseId lease = TRY_CTX(parts_->commits->grant(op, ttl), "granting a lease");
+  parts_->leases->add(lease, ttl);
+  return lease;
+}
+
+Result<Millis> SqliteStore::keep_alive(const Op& op, LeaseId lease) {
+  TRY(op.check("keeping a lease alive"));
+  return parts_->leases->renew(lease);
+}
+
+Result<> SqliteStore::revoke(const Op& op, LeaseId lease) {
+  TRY(op.check("revoking a lease"));
+  TRY_CTX(parts_->commits->end(op, lease), "revoking a lease");
+  parts_->leases->forget(lease);
+  return {};
 }
 
 }  // namespace volplugin::kv

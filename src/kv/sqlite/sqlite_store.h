@@ -2,7 +2,8 @@
 // SqliteStore: the Store contract in one SQLite file, for one host. Durable: a commit that returned is
 // on disk (write-ahead log, synchronous=FULL).
 // Files: PATH, PATH-wal, PATH-shm (SQLite's own) and PATH.lock; mode 0600.
-// Threads: "kv-watch" for its watches (WatchHub); commits run on their callers' threads (CommitQueue).
+// Threads: "kv-watch" for its watches (WatchHub), "kv-lease" while there are leases (Leases); commits run
+// on their callers' threads (CommitQueue). Leases are in the file; opened anew they have their full time.
 #pragma once
 
 #include "base/clock.h"
@@ -30,6 +31,9 @@ class SqliteStore final : public Store {
   Result<std::unique_ptr<Watch>> watch(const std::string& prefix, Revision from,
                                        std::function<void(const WatchBatch&)> on_batch) override;
   Result<Revision> revision(const Op& op) override;
+  Result<LeaseId> grant(const Op& op, Millis ttl) override;
+  Result<Millis> keep_alive(const Op& op, LeaseId lease) override;
+  Result<> revoke(const Op& op, LeaseId lease) override;
 
  private:
   struct Parts;

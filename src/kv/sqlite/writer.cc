@@ -12,7 +12,7 @@ constexpr std::uint64_t kMaxStepsAtOnce = 4;  // of history forgotten in one com
 
 // A job's own failure: it changed nothing and the others may go on.
 bool concerns_job_only(const Error& error) {
-  return error.code == Code::conflict;
+  return error.code == Code::conflict || error.code == Code::not_found;
 }
 
 // Whether COMMIT failed without doing anything. A full disk fails while the log is written, before
@@ -41,12 +41,16 @@ Result<> Writer::prepare() {
   commit_ = TRY(connection_.prepare("COMMIT"));
   find_ = TRY(connection_.prepare("SELECT revision FROM kv WHERE key = ?1"));
   put_ =
-      TRY(connection_.prepare("INSERT INTO kv (key, value, revision) VALUES (?1, ?2, ?3) "
-                              "ON CONFLICT (key) DO UPDATE SET value = ?2, revision = ?3"));
+      TRY(connection_.prepare("INSERT INTO kv (key, value, revision, lease) VALUES (?1, ?2, ?3, ?4) "
+                              "ON CONFLICT (key) DO UPDATE SET value = ?2, revision = ?3, lease = ?4"));
   erase_ = TRY(connection_.prepare("DELETE FROM kv WHERE key = ?1"));
   event_ = TRY(connection_.prepare("INSERT INTO events (revision, seq, key, value) VALUES (?1, ?2, ?3, ?4)"));
   forget_ = TRY(connection_.prepare("DELETE FROM events WHERE revision <= ?1"));
   update_ = TRY(connection_.prepare("UPDATE meta SET revision = ?1, compacted = ?2"));
+  grant_ = TRY(connection_.prepare("INSERT INTO leases (ttl_ms) VALUES (?1) RETURNING id"));
+  find_lease_ = TRY(connection_.prepare("SELECT 1 FROM leases WHERE id = ?1"));
+  lease_keys_ = TRY(connection_.prepare("SELECT key FROM kv WHERE lease = ?1 ORDER BY key"));
+  end_lease_ = TRY(connection_.prepare("DELETE FROM leases WHERE id = ?1"));
   return {};
 }
 
@@ -72,7 +76,7 @@ Result<> Writer::attempt(std::span<Job* const> jobs) {
   if (refusing_) return *refusing_;
   TRY_CTX(Query(begin_).run(), "beginning a transaction");
   const Result<Position> position = apply_all(jobs);
-  if (position && position->revision != committed_.revision) return commit(*position);
+  if (position && *position != committed_) return commit(*position);
   // Nothing to store, or an error before COMMIT: either way nothing must remain.
   if (const Result<> undone = connection_.roll_back(); !undone) refuse(undone.error());
   if (!position) return position.error();
@@ -82,11 +86,13 @@ Result<> Writer::attempt(std::span<Job* const> jobs) {
 Result<Writer::Position> Writer::apply_all(std::span<Job* const> jobs) {
   Position position = committed_;
   for (Job* job : jobs) {
-    job->result = apply(*job->txn, position.revision);
-    if (job->result)
-      position.revision = job->result->value;
-    else if (!concerns_job_only(job->result.error()))
-      return job->result.error();
+    const Result<> applied = apply(*job, position);
+    if (applied)
+      job->result = Revision{position.revision};
+    else if (concerns_job_only(applied.error()))
+      job->result = applied.error();
+    else
+      return applied.error();
   }
   if (position.revision == committed_.revision) return position;
   TRY(compact(position));
@@ -94,12 +100,55 @@ Result<Writer::Position> Writer::apply_all(std::span<Job* const> jobs) {
   return position;
 }
 
-Result<Revision> Writer::apply(const Txn& txn, std::uint64_t current) {
+Result<> Writer::apply(Job& job, Position& position) {
+  if (const auto* txn = std::get_if<const Txn*>(&job.work)) return apply_txn(**txn, position);
+  if (const auto* ending = std::get_if<EndLease>(&job.work)) return end(ending->lease, position);
+  return grant(job, position);
+}
+
+// What concerns this job only is found before its first change.
+Result<> Writer::apply_txn(const Txn& txn, Position& position) {
   for (const Guard& guard : txn.guards) TRY(check_guard(guard, TRY(revision_of(key_of(guard)))));
+  const auto changes = effective_changes(txn);
+  for (const Change* change : changes) TRY(check_lease(lease_of(*change)));
   std::uint64_t seq = 0;
-  for (const Change* change : effective_changes(txn))
-    if (TRY(apply(*change, current + 1, seq))) ++seq;
-  return Revision{seq == 0 ? current : current + 1};
+  for (const Change* change : changes)
+    if (TRY(apply(*change, position.revision + 1, seq))) ++seq;
+  if (seq > 0) ++position.revision;
+  return {};
+}
+
+Result<> Writer::check_lease(LeaseId lease) {
+  if (lease.value == 0) return {};
+  Query query(find_lease_);
+  if (!TRY(query.bind(1, lease.value).step())) return lease_ended(lease);
+  return {};
+}
+
+Result<> Writer::grant(Job& job, Position& position) {
+  Query query(grant_);
+  query.bind(1, std::uint64_t(std::get<GrantLease>(job.work).ttl.count()));
+  if (!TRY(query.step())) return make_error(Code::corrupt, "a new lease has no id");
+  job.granted = LeaseId{query.number(0)};
+  TRY(query.run());
+  ++position.lease_changes;
+  return {};
+}
+
+Result<> Writer::end(LeaseId lease, Position& position) {
+  std::vector<Change> changes;
+  {
+    Query query(lease_keys_);
+    query.bind(1, lease.value);
+    while (TRY(query.step())) changes.emplace_back(Erase{query.bytes(0)});
+  }
+  std::uint64_t seq = 0;
+  for (const Change& change : changes)
+    if (TRY(apply(change, position.revision + 1, seq))) ++seq;
+  if (seq > 0) ++position.revision;
+  TRY(Query(end_lease_).bind(1, lease.value).run());
+  position.lease_changes += connection_.rows_changed();
+  return {};
 }
 
 Result<std::optional<Revision>> Writer::revision_of(const std::string& key) {
@@ -112,7 +161,13 @@ Result<bool> Writer::apply(const Change& change, std::uint64_t revision, std::ui
   const std::string& key = key_of(change);
   const auto* put = std::get_if<Put>(&change);
   if (put != nullptr) {
-    TRY(Query(put_).bind(1, key).bind(2, put->value).bind(3, revision).run());
+    Query query(put_);
+    query.bind(1, key).bind(2, put->value).bind(3, revision);
+    if (put->lease.value != 0)
+      query.bind(4, put->lease.value);
+    else
+      query.bind_null(4);
+    TRY(query.run());
   } else {
     TRY(Query(erase_).bind(1, key).run());
     if (connection_.rows_changed() == 0) return false;

@@ -12,14 +12,23 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <variant>
 
 namespace volplugin::kv {
 
 class Writer {
  public:
+  struct GrantLease {
+    Millis ttl{0};
+  };
+  struct EndLease {  // one that has ended: no change, no error
+    LeaseId lease;
+  };
+  using Work = std::variant<const Txn*, GrantLease, EndLease>;
   struct Job {
-    const Txn* txn;
+    Work work;
     Result<Revision> result = Revision{};
+    LeaseId granted{};  // by a GrantLease
   };
   // Answers how far history may go, at most to its argument (WatchHub::compact).
   using Compactable = std::function<Revision(Revision wanted)>;
@@ -37,6 +46,8 @@ class Writer {
   struct Position {
     std::uint64_t revision = 0;
     std::uint64_t compacted = 0;
+    std::uint64_t lease_changes = 0;  // how many so far, as they have no revision
+    bool operator==(const Position&) const = default;
   };
 
   Writer(Database database, HistoryPolicy policy, Compactable compactable);
@@ -44,7 +55,11 @@ class Writer {
   Result<> attempt(std::span<Job* const> jobs);
   void settle(std::span<Job* const> jobs, const Result<>& done);
   Result<Position> apply_all(std::span<Job* const> jobs);
-  Result<Revision> apply(const Txn& txn, std::uint64_t current);
+  Result<> apply(Job& job, Position& position);
+  Result<> apply_txn(const Txn& txn, Position& position);
+  Result<> grant(Job& job, Position& position);
+  Result<> end(LeaseId lease, Position& position);
+  Result<> check_lease(LeaseId lease);
   Result<std::optional<Revision>> revision_of(const std::string& key);
   Result<bool> apply(const Change& change, std::uint64_t revision, std::uint64_t seq);
   Result<> compact(Position& position);
@@ -57,6 +72,7 @@ class Writer {
   Position committed_;
   std::optional<Error> refusing_;
   Statement begin_, commit_, find_, put_, erase_, event_, forget_, update_;
+  Statement grant_, find_lease_, lease_keys_, end_lease_;
 };
 
 }  // namespace volplugin::kv
