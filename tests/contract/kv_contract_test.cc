@@ -217,9 +217,8 @@ TEST_P(KvContract, a_page_of_large_values_ends_early) {
 }
 
 TEST_P(KvContract, a_page_is_one_snapshot) {
-  std::atomic<bool> stop = false;
-  std::jthread writer([&] {
-    for (int i = 0; !stop; ++i) {
+  const std::jthread writer([&](const std::stop_token& stop) {
+    for (int i = 0; !stop.stop_requested(); ++i) {
       const std::string value = std::to_string(i);
       must(store_->commit(make_op(), {{}, {Put{"a", value}, Put{"m", value}, Put{"z", value}}}));
     }
@@ -233,7 +232,6 @@ TEST_P(KvContract, a_page_is_one_snapshot) {
       EXPECT_EQ(entry.revision, page.revision);
     }
   }
-  stop = true;
 }
 
 TEST_P(KvContract, concurrent_increments_lose_nothing) {

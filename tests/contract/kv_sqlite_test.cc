@@ -232,12 +232,11 @@ void fill_disk_and_recover(const SmallDisk& disk, const std::string& path) {
 void fail_only_what_does_not_fit(const std::string& path) {
   const auto store = must(SqliteStore::open(path, system_clock()));
   const std::string large(Store::kMaxValueBytes, 'v'), half(Store::kMaxTxnBytes - large.size() - 8, 'v');
-  std::atomic<bool> stop = false;
-  std::jthread greedy([&] {
+  std::jthread greedy([&](const std::stop_token& stop) {
     do
       expect_error(store->commit(make_op(), {{}, {Put{"big1", large}, Put{"big2", half}}}),
                    Code::resource_exhausted);
-    while (!stop);
+    while (!stop.stop_requested());
   });
   std::vector<std::jthread> modest;
   for (int t = 0; t < 8; ++t)
@@ -245,7 +244,7 @@ void fail_only_what_does_not_fit(const std::string& path) {
       for (int i = 0; i < 10; ++i) put(*store, fmt::format("k/{}/{}", t, i));
     });
   modest.clear();
-  stop = true;
+  greedy.request_stop();
   greedy.join();
   EXPECT_EQ(must(store->revision(make_op())), Revision{80});
   EXPECT_EQ(must(store->list(make_op(), "", "", 1000)).entries.size(), 80U);
