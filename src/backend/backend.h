@@ -74,6 +74,7 @@ class Attachment {
 };
 
 class Snapshots;
+class Fencing;
 
 class Backend {
  public:
@@ -82,6 +83,8 @@ class Backend {
   virtual const Traits& traits() const = 0;
   // Null: this driver takes no snapshots; traits().snapshots says the same.
   virtual Snapshots* snapshots() { return nullptr; }
+  // Null: this driver cannot cut a host off. Of no use where images belong to one host.
+  virtual Fencing* fencing() { return nullptr; }
 
   // Does not block. Errors: invalid_argument naming the rule a pool name of this backend breaks.
   virtual Result<> validate_pool(const std::string& pool) const = 0;

@@ -2,6 +2,8 @@
 #include "base/op.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 
 #include <sys/random.h>
 
@@ -38,6 +40,14 @@ Result<> Op::check(std::string_view what) const {
 Millis Op::remaining() const {
   const auto left = std::chrono::duration_cast<Millis>(deadline_ - clock_->now());
   return std::max(left, Millis(0));
+}
+
+bool Op::sleep(Millis time) const {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop_, std::min(time, remaining()), [] { return false; });
+  return check("waiting").has_value();
 }
 
 std::string make_request_id() {

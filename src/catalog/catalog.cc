@@ -53,32 +53,15 @@ Result<kv::Revision> Catalog::load(const Op& op) {
   return start;
 }
 
-template <class T>
-bool Catalog::apply_to(Table<T>& table, const kv::Event& event) {
-  const std::string folder = Codec<T>::kFolder;
-  if (!event.key.starts_with(folder)) return false;
-  const std::string name = event.key.substr(folder.size());
-  if (!event.value) {
-    table.apply(name, nullptr, event.revision.value);
-    return true;
-  }
-  // Own commits are in the cache already: do not decode them again.
-  const auto known = table.find(name);
-  if (known && known->revision >= event.revision.value) return true;
-  auto value = Codec<T>::decode(name, *event.value);
-  if (value) {
-    table.apply(name, std::make_shared<const model::Versioned<T>>(std::move(*value), event.revision.value),
-                event.revision.value);
-    return true;
-  }
+void Catalog::note_problem(const std::string& key, const Error& error) {
   const std::lock_guard lock(problems_mutex_);
   if (problems_.size() < kMaxProblems)
-    problems_.push_back(fmt::format("record '{}': {}", event.key, value.error().message));
-  return true;
+    problems_.push_back(fmt::format("record '{}': {}", key, error.message));
 }
 
 void Catalog::apply(const kv::Event& event) {
-  apply_to(tenants, event) || apply_to(volumes, event) || apply_to(mounts, event) || apply_to(nodes, event);
+  apply_to(tenants, event) || apply_to(volumes, event) || apply_to(mounts, event) || apply_to(nodes, event) ||
+      apply_to(sessions, event) || apply_to(workers, event);
 }
 
 Result<std::uint64_t> Catalog::commit(const Op& op, Edit edit) {
@@ -96,6 +79,11 @@ std::uint64_t Catalog::revision() const {
   };
   each_table(look);
   return highest;
+}
+
+Result<> Catalog::keep_alive(const Op& op, kv::LeaseId lease) {
+  TRY(store_.keep_alive(op, lease));
+  return {};
 }
 
 Result<std::uint64_t> Catalog::store_revision(const Op& op) {

@@ -31,8 +31,9 @@ class Edit {
     txn_.guards.push_back(kv::Absent{key<T>(name)});
     return *this;
   }
+  // `lease`: the record hangs on it.
   template <class T>
-  Edit& put(Table<T>& table, T value);
+  Edit& put(Table<T>& table, T value, kv::LeaseId lease = {});
   template <class T>
   Edit& erase(Table<T>& table, const std::string& name);
 
@@ -56,10 +57,22 @@ class Catalog {
   Table<model::Volume> volumes;
   Table<model::Mount> mounts;
   Table<model::Node> nodes;
+  Table<model::Session> sessions;
+  Table<model::Worker> workers;
 
   // Blocks until durable; returns the new revision. Errors: conflict when a guard does not hold (read
   // again), else those of Store::commit.
   Result<std::uint64_t> commit(const Op& op, Edit edit);
+
+  // Reads one record anew: other processes may have changed it, and the watch not have told yet. Blocks.
+  // Errors: those of Store::get.
+  template <class T>
+  Result<> refresh(const Op& op, Table<T>& table, const std::string& name);
+
+  // Leases for records, see Store. Block.
+  Result<kv::LeaseId> grant(const Op& op, Millis ttl) { return store_.grant(op, ttl); }
+  Result<> keep_alive(const Op& op, kv::LeaseId lease);
+  Result<> revoke(const Op& op, kv::LeaseId lease) { return store_.revoke(op, lease); }
 
   // Highest revision this process has seen.
   std::uint64_t revision() const;
@@ -72,9 +85,14 @@ class Catalog {
   explicit Catalog(kv::Store& store) : store_(store) {}
   Result<kv::Revision> load(const Op& op);
   void take(const kv::WatchBatch& batch);
+  void note_problem(const std::string& key, const Error& error);
   void apply(const kv::Event& event);
-  void each_table(const auto& look) { look(tenants), look(volumes), look(mounts), look(nodes); }
-  void each_table(const auto& look) const { look(tenants), look(volumes), look(mounts), look(nodes); }
+  void each_table(const auto& look) {
+    look(tenants), look(volumes), look(mounts), look(nodes), look(sessions), look(workers);
+  }
+  void each_table(const auto& look) const {
+    look(tenants), look(volumes), look(mounts), look(nodes), look(sessions), look(workers);
+  }
   template <class T>
   bool apply_to(Table<T>& table, const kv::Event& event);
 
@@ -86,11 +104,12 @@ class Catalog {
 };
 
 template <class T>
-Edit& Edit::put(Table<T>& table, T value) {
+Edit& Edit::put(Table<T>& table, T value, kv::LeaseId lease) {
   const std::string name = Codec<T>::name_of(value);
-  txn_.changes.push_back(kv::Put{key<T>(name), Codec<T>::encode(value)});
-  apply_.push_back([&table, name, value = std::move(value)](std::uint64_t revision) {
-    table.apply(name, std::make_shared<const model::Versioned<T>>(value, revision), revision);
+  txn_.changes.push_back(kv::Put{key<T>(name), Codec<T>::encode(value), lease});
+  apply_.push_back([&table, name, value = std::move(value)](std::uint64_t revision) mutable {
+    settle(value, revision);
+    table.apply(name, std::make_shared<const model::Versioned<T>>(std::move(value), revision), revision);
   });
   return *this;
 }
@@ -100,6 +119,41 @@ Edit& Edit::erase(Table<T>& table, const std::string& name) {
   txn_.changes.push_back(kv::Erase{key<T>(name)});
   apply_.push_back([&table, name](std::uint64_t revision) { table.apply(name, nullptr, revision); });
   return *this;
+}
+
+template <class T>
+bool Catalog::apply_to(Table<T>& table, const kv::Event& event) {
+  const std::string folder = Codec<T>::kFolder;
+  if (!event.key.starts_with(folder)) return false;
+  const std::string name = event.key.substr(folder.size());
+  if (!event.value) {
+    table.apply(name, nullptr, event.revision.value);
+    return true;
+  }
+  // Own commits are in the cache already: do not decode them again.
+  const auto known = table.find(name);
+  if (known && known->revision >= event.revision.value) return true;
+  auto value = Codec<T>::decode(name, *event.value);
+  if (value) {
+    settle(*value, event.revision.value);
+    table.apply(name, std::make_shared<const model::Versioned<T>>(std::move(*value), event.revision.value),
+                event.revision.value);
+    return true;
+  }
+  note_problem(event.key, value.error());
+  return true;
+}
+
+template <class T>
+Result<> Catalog::refresh(const Op& op, Table<T>& table, const std::string& name) {
+  const std::string key = Codec<T>::kFolder + name;
+  // Not get(): a page says of which revision it is, also when the record is not there.
+  auto page = TRY(store_.list(op, key, "", 1));
+  if (!page.entries.empty() && page.entries[0].key == key)
+    apply_to(table, {key, std::move(page.entries[0].value), page.entries[0].revision});
+  else
+    table.apply(name, nullptr, page.revision.value);
+  return {};
 }
 
 }  // namespace volplugin::catalog

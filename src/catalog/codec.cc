@@ -40,6 +40,20 @@ Result<model::Mount> Codec<model::Mount>::decode(const std::string& name, const 
   return decode_as<model::Mount>(name, text, wire::parse_mount);
 }
 
+std::string Codec<model::Session>::encode(const model::Session& session) {
+  return wire::to_text(session);
+}
+Result<model::Session> Codec<model::Session>::decode(const std::string& name, const std::string& text) {
+  return decode_as<model::Session>(name, text, wire::parse_session);
+}
+
+std::string Codec<model::Worker>::encode(const model::Worker& worker) {
+  return wire::to_text(worker);
+}
+Result<model::Worker> Codec<model::Worker>::decode(const std::string& name, const std::string& text) {
+  return decode_as<model::Worker>(name, text, wire::parse_worker);
+}
+
 std::string Codec<model::Node>::encode(const model::Node& node) {
   return wire::to_text(node);
 }

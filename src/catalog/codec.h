@@ -36,11 +36,34 @@ struct Codec<model::Mount> {
 };
 
 template <>
+struct Codec<model::Session> {
+  static constexpr const char* kFolder = "sessions/";
+  static std::string name_of(const model::Session& session) { return session.node.str(); }
+  static std::string encode(const model::Session& session);
+  static Result<model::Session> decode(const std::string& name, const std::string& text);
+};
+
+template <>
+struct Codec<model::Worker> {
+  static constexpr const char* kFolder = "workers/";
+  static std::string name_of(const model::Worker& worker) { return worker.name; }
+  static std::string encode(const model::Worker& worker);
+  static Result<model::Worker> decode(const std::string& name, const std::string& text);
+};
+
+template <>
 struct Codec<model::Node> {
   static constexpr const char* kFolder = "nodes/";
   static std::string name_of(const model::Node& node) { return node.name.str(); }
   static std::string encode(const model::Node& node);
   static Result<model::Node> decode(const std::string& name, const std::string& text);
 };
+
+// What a record knows only when it is stored: the revision that made a mount is its fencing number.
+template <class T>
+void settle(T&, std::uint64_t) {}
+inline void settle(model::Mount& mount, std::uint64_t revision) {
+  if (mount.fencing == 0) mount.fencing = revision;
+}
 
 }  // namespace volplugin::catalog

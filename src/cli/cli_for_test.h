@@ -121,9 +121,7 @@ class FakeVolmaster final : public service::Volmaster {
   Result<model::Record<model::Mount>> update_mount(const Op&, const service::UpdateMount&) override {
     return unexpected();
   }
-  Result<> release_mount(const Op&, const model::VolumeId&, const model::NodeName&) override {
-    return unexpected();
-  }
+  Result<> release_mount(const Op&, const service::ReleaseMount&) override { return unexpected(); }
   Result<> forget_mount(const Op&, const model::VolumeId& id) override {
     TRY(call("forget_mount " + id.name()));
     fake_.mounts.erase(id.name());
@@ -138,7 +136,10 @@ class FakeVolmaster final : public service::Volmaster {
     return page("list_mounts", fake_.mounts, query);
   }
 
-  Result<model::Record<model::Node>> register_node(const Op&, const model::Node&) override {
+  Result<model::Record<model::Session>> open_session(const Op&, const service::OpenSession&) override {
+    return unexpected();
+  }
+  Result<> renew_session(const Op&, const model::NodeName&, const std::string&) override {
     return unexpected();
   }
   Result<model::Record<model::Node>> get_node(const Op&, const model::NodeName& name) override {

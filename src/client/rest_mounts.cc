@@ -10,16 +10,18 @@ constexpr std::string_view kMounts = "/v1/mounts";
 
 std::string acquire_body(const service::AcquireMount& request) {
   json::Writer writer;
-  writer.begin_object().field("node", request.node.str()).field("mount-point", request.mount_point);
+  writer.begin_object().field("node", request.node.str()).field("session", request.session);
+  writer.field("claim", request.claim).field("mount-point", request.mount_point);
   writer.key("use");
   wire::write(writer, request.use);
-  writer.end_object();
+  writer.field("only-if-claimed", request.only_if_claimed).end_object();
   return writer.take();
 }
 
 std::string update_body(const service::UpdateMount& request) {
   json::Writer writer;
-  writer.begin_object().field("node", request.node.str()).field("phase", to_string(request.phase));
+  writer.begin_object().field("node", request.node.str()).field("claim", request.claim);
+  writer.field("phase", to_string(request.phase));
   writer.field("message", request.message).key("uses").begin_array();
   for (const auto& use : request.uses) wire::write(writer, use);
   writer.end_array().end_object();
@@ -40,8 +42,10 @@ Result<model::Record<model::Mount>> RestVolmaster::update_mount(const Op& op,
                         record_by<model::Mount>(wire::parse_mount));
 }
 
-Result<> RestVolmaster::release_mount(const Op& op, const model::VolumeId& id, const model::NodeName& node) {
-  const std::string target = fmt::format("{}?node={}", volume_target(kMounts, id), http::encode(node.str()));
+Result<> RestVolmaster::release_mount(const Op& op, const service::ReleaseMount& request) {
+  const std::string target = fmt::format("{}?node={}&claim={}{}", volume_target(kMounts, request.volume),
+                                         http::encode(request.node.str()), http::encode(request.claim),
+                                         request.fenced ? "&fenced=true" : "");
   return exchange_.tell(op, {"DELETE", target, "", {}});
 }
 

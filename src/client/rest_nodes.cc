@@ -27,9 +27,19 @@ std::string wait_body(const Op& op, Millis wait) {
 
 }  // namespace
 
-Result<model::Record<model::Node>> RestVolmaster::register_node(const Op& op, const model::Node& node) {
-  return exchange_.read(op, {"PUT", target_of(node.name), wire::to_text(node), {}},
-                        record_by<model::Node>(wire::parse_node));
+Result<model::Record<model::Session>> RestVolmaster::open_session(const Op& op,
+                                                                  const service::OpenSession& request) {
+  json::Writer writer;
+  writer.begin_object().key("node");
+  wire::write(writer, request.node);
+  writer.field("host", request.host).field("ttl-ms", request.ttl.count()).end_object();
+  return exchange_.read(op, {"PUT", target_of(request.node.name) + "/session", writer.take(), {}},
+                        record_by<model::Session>(wire::parse_session));
+}
+
+Result<> RestVolmaster::renew_session(const Op& op, const model::NodeName& node, const std::string& session) {
+  return exchange_.tell(
+      op, {"POST", fmt::format("{}/session/{}/renewal", target_of(node), http::encode(session)), "", {}});
 }
 
 Result<model::Record<model::Node>> RestVolmaster::get_node(const Op& op, const model::NodeName& name) {

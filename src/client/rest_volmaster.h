@@ -34,12 +34,14 @@ class RestVolmaster final : public service::Volmaster {
                                                     const service::AcquireMount& request) override;
   Result<model::Record<model::Mount>> update_mount(const Op& op,
                                                    const service::UpdateMount& request) override;
-  Result<> release_mount(const Op& op, const model::VolumeId& id, const model::NodeName& node) override;
+  Result<> release_mount(const Op& op, const service::ReleaseMount& request) override;
   Result<> forget_mount(const Op& op, const model::VolumeId& id) override;
   Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override;
   Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override;
 
-  Result<model::Record<model::Node>> register_node(const Op& op, const model::Node& node) override;
+  Result<model::Record<model::Session>> open_session(const Op& op,
+                                                     const service::OpenSession& request) override;
+  Result<> renew_session(const Op& op, const model::NodeName& node, const std::string& session) override;
   Result<model::Record<model::Node>> get_node(const Op& op, const model::NodeName& name) override;
   Result<service::Page<model::Node>> list_nodes(const Op& op, const service::ListQuery& query) override;
   // Blocks until there is an answer and calls back on the caller's thread. A shorter wait than asked for

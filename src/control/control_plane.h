@@ -5,8 +5,10 @@
 // few seconds (control/recovery.h does). Thread-safe.
 #pragma once
 
+#include "backend/fencing.h"
 #include "base/keyed_queue.h"
 #include "catalog/catalog.h"
+#include "control/presence.h"
 #include "control/task_queue.h"
 #include "executor/executor.h"
 #include "service/volmaster.h"
@@ -22,6 +24,7 @@ struct Settings {
   std::optional<model::NodeName> local_node;  // standalone: the node whose storage work is done in process
   std::string version;
   std::string store;  // shown in health; empty: it is not worth a word
+  bool alone = true;  // no other process has the store
 };
 
 struct Parts {
@@ -34,7 +37,10 @@ struct Parts {
 
 class ControlPlane final : public service::Volmaster {
  public:
-  ControlPlane(Parts parts, Settings settings) : parts_(parts), settings_(std::move(settings)) {}
+  ControlPlane(Parts parts, Settings settings)
+      : parts_(parts),
+        settings_(std::move(settings)),
+        presence_(parts_.catalog, parts_.clock, settings_.alone) {}
 
   Result<model::Record<model::Tenant>> put_tenant(const Op& op, const model::Tenant& tenant,
                                                   std::optional<std::uint64_t> if_revision) override;
@@ -52,12 +58,14 @@ class ControlPlane final : public service::Volmaster {
                                                     const service::AcquireMount& request) override;
   Result<model::Record<model::Mount>> update_mount(const Op& op,
                                                    const service::UpdateMount& request) override;
-  Result<> release_mount(const Op& op, const model::VolumeId& id, const model::NodeName& node) override;
+  Result<> release_mount(const Op& op, const service::ReleaseMount& request) override;
   Result<> forget_mount(const Op& op, const model::VolumeId& id) override;
   Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override;
   Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override;
 
-  Result<model::Record<model::Node>> register_node(const Op& op, const model::Node& node) override;
+  Result<model::Record<model::Session>> open_session(const Op& op,
+                                                     const service::OpenSession& request) override;
+  Result<> renew_session(const Op& op, const model::NodeName& node, const std::string& session) override;
   Result<model::Record<model::Node>> get_node(const Op& op, const model::NodeName& name) override;
   Result<service::Page<model::Node>> list_nodes(const Op& op, const service::ListQuery& query) override;
   void next_task(const Op& op, const model::NodeName& node, Millis wait, TaskCallback callback) override;
@@ -66,29 +74,63 @@ class ControlPlane final : public service::Volmaster {
   Result<std::vector<model::Operation>> list_operations(const Op& op) override;
   Result<service::Health> health(const Op& op) override;
 
+  // Says to other volmasters that this one is at work, while it is. Call about once a second.
+  void prolong_presence(const Op& op) { presence_.prolong(op); }
   // Finishes or undoes what a crash or an unreachable node left half done: every volume that is not at
   // rest and that no call works on. Returns what could not be done yet, one line each.
   std::vector<std::string> recover_step(const Op& op);
 
  private:
   using VolumeRecord = model::Record<model::Volume>;
+  using MountRecord = model::Record<model::Mount>;
+  using SessionRecord = model::Record<model::Session>;
 
   Result<VolumeRecord> existing_volume(const Op& op, VolumeRecord volume, const model::OptionSet& asked);
   Result<model::Volume> plan_volume(const Op& op, const service::CreateVolume& request,
                                     const model::OptionSet& asked);
   Result<std::optional<model::NodeName>> choose_node(const backend::Traits& traits,
                                                      const std::optional<model::NodeName>& asking) const;
-  Result<VolumeRecord> make_volume(const Op& op, model::Volume volume);
+  Result<VolumeRecord> record_creation(const Op& op, model::Volume volume);
+  Result<VolumeRecord> make_volume(const Op& op, const VolumeRecord& record);
+  // A record that the cache does not know may be new: the store is asked. Null: there is none.
+  template <class T>
+  Result<model::Record<T>> look_up(const Op& op, catalog::Table<T>& table, const std::string& name) {
+    auto record = table.find(name);
+    if (record || settings_.alone) return record;
+    TRY(parts_.catalog.refresh(op, table, name));
+    return table.find(name);
+  }
   Result<> settle_failed_make(const Op& op, const VolumeRecord& record, const Error& error);
-  Result<> refuse_if_mounted(const model::VolumeId& id) const;
+  Result<> wait_for_others(const Op& op, const model::VolumeId& id);
+  Result<VolumeRecord> take_charge(const Op& op, const VolumeRecord& record);
+  Result<> refuse_if_mounted(const Op& op, const model::VolumeId& id);
   Result<> delete_volume(const Op& op, const VolumeRecord& record);
   Result<> finish_removal(const Op& op, const VolumeRecord& record);
   Result<> undo_create(const Op& op, const VolumeRecord& record);
   Result<VolumeRecord> store(const Op& op, const VolumeRecord& old, model::Volume changed);
   std::shared_ptr<service::StorageWork> work_of(const model::Volume& volume) const;
 
+  Result<SessionRecord> continue_session(const Op& op, const SessionRecord& held,
+                                         const service::OpenSession& request);
+  Result<SessionRecord> begin_session(const Op& op, const SessionRecord& held,
+                                      const service::OpenSession& request);
+  Result<SessionRecord> live_session(const model::NodeName& node, const std::string& session) const;
+  bool is_stale(const model::Mount& mount) const;
+
+  template <class Attempt>
+  auto with_fresh_records(const Op& op, const model::VolumeId& id, Attempt attempt) -> decltype(attempt());
+  Result<> refresh_mount(const Op& op, const model::VolumeId& id);
+  Result<VolumeRecord> usable_volume(const Op& op, const service::AcquireMount& request);
+  Result<MountRecord> hold_again(const Op& op, const SessionRecord& session, const MountRecord& held,
+                                 const service::AcquireMount& request);
+  Result<MountRecord> cut_off_holder(const Op& op, MountRecord held, const model::NodeName& next);
+  Result<> lift_fence(const Op& op, const service::ReleaseMount& request);
+  Result<MountRecord> commit_mount(const Op& op, catalog::Edit edit, const model::VolumeId& id);
+  MountRecord shown(const MountRecord& mount) const;
+
   Parts parts_;
   Settings settings_;
+  Presence presence_;
   KeyedQueue queue_;  // one change at a time per volume
 };
 

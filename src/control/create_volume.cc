@@ -8,20 +8,30 @@ namespace volplugin::control {
 namespace {
 
 constexpr Millis kSettleTimeout{10'000};
+constexpr int kMaxTries = 8;
+constexpr Millis kLookAgain{50};  // at a volume that another volmaster works on
 
 }  // namespace
 
 Result<service::CreateOutcome> ControlPlane::create_volume(const Op& op,
                                                            const service::CreateVolume& request) {
   const auto asked = TRY(model::parse_driver_options(request.options));
-  const auto turn = TRY(queue_.enter(op, request.id.name()));
-  if (auto existing = parts_.catalog.volumes.find(request.id.name())) {
-    if (const auto kept = TRY(existing_volume(op, std::move(existing), asked)))
-      return service::CreateOutcome{kept, false};
+  const std::string name = request.id.name();
+  const auto turn = TRY(queue_.enter(op, name));
+  for (int tries = 1;; ++tries) {
+    TRY(wait_for_others(op, request.id));
+    if (auto existing = parts_.catalog.volumes.find(name)) {
+      if (const auto kept = TRY(existing_volume(op, std::move(existing), asked)))
+        return service::CreateOutcome{kept, false};
+    }
+    const auto volume = TRY(plan_volume(op, request, asked));
+    const auto recorded = record_creation(op, volume);
+    if (recorded)
+      return service::CreateOutcome{TRY_CTX(make_volume(op, *recorded), "creating volume '{}'", name), true};
+    // Another volmaster was first, of which our cache did not know yet.
+    if (recorded.error().code != Code::conflict || tries == kMaxTries) return recorded.error();
+    TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, name));
   }
-  auto volume = TRY(plan_volume(op, request, asked));
-  return service::CreateOutcome{
-      TRY_CTX(make_volume(op, std::move(volume)), "creating volume '{}'", request.id.name()), true};
 }
 
 // The volume to answer with, or null when what was there is gone now and the create goes on.
@@ -101,13 +111,20 @@ Result<std::optional<model::NodeName>> ControlPlane::choose_node(
                                 traits.name, fmt::join(connected, ", ")));
 }
 
-Result<model::Record<model::Volume>> ControlPlane::make_volume(const Op& op, model::Volume volume) {
+Result<model::Record<model::Volume>> ControlPlane::record_creation(const Op& op, model::Volume volume) {
   const std::string name = volume.id.name();
+  TRY(presence_.announce(op));
+  volume.worker = presence_.name();
   catalog::Edit edit;
-  edit.require_absent<model::Volume>(name).put(parts_.catalog.volumes, volume);
+  edit.require_absent<model::Volume>(name).put(parts_.catalog.volumes, std::move(volume));
   TRY(parts_.catalog.commit(op, std::move(edit)));
+  if (auto record = parts_.catalog.volumes.find(name)) return record;
+  return make_error(Code::conflict, fmt::format("the record of volume '{}' was removed at once", name));
+}
+
+Result<model::Record<model::Volume>> ControlPlane::make_volume(const Op& op, const VolumeRecord& record) {
   TRY(faults::hit(Fault::create_recorded));
-  const auto record = parts_.catalog.volumes.find(name);
+  model::Volume volume = record->value;
   const auto made = work_of(volume)->make(op, volume);
   if (!made) {
     Error error = made.error();
@@ -118,6 +135,7 @@ Result<model::Record<model::Volume>> ControlPlane::make_volume(const Op& op, mod
   volume.size = made->size;
   volume.filesystem_type = made->filesystem_type;
   volume.phase = model::Phase::ready;
+  volume.worker.clear();
   auto ready = TRY(store(op.for_cleanup(kSettleTimeout), record, std::move(volume)));
   TRY(faults::hit(Fault::create_acknowledged));
   return ready;
@@ -134,16 +152,44 @@ Result<> ControlPlane::settle_failed_make(const Op& op, const VolumeRecord& reco
   model::Volume failed = record->value;
   failed.phase = model::Phase::failed;
   failed.message = error.message;
+  failed.worker.clear();
   TRY(store(op, record, std::move(failed)));
   return {};
 }
 
 Result<> ControlPlane::undo_create(const Op& op, const VolumeRecord& record) {
-  TRY(work_of(record->value)->remove(op, record->value));
+  const auto mine = TRY(take_charge(op, record));
+  TRY(work_of(mine->value)->remove(op, mine->value));
   catalog::Edit edit;
-  edit.require(record).erase(parts_.catalog.volumes, record->value.id.name());
+  edit.require(mine).erase(parts_.catalog.volumes, mine->value.id.name());
   TRY(parts_.catalog.commit(op, std::move(edit)));
   return {};
+}
+
+// While another volmaster creates or removes the volume: until it is done, or gone.
+Result<> ControlPlane::wait_for_others(const Op& op, const model::VolumeId& id) {
+  for (;;) {
+    const auto record = parts_.catalog.volumes.find(id.name());
+    if (!record || !presence_.other_is_there(record->value.worker)) return {};
+    if (!op.sleep(kLookAgain))
+      return make_error(Code::busy, fmt::format("volume '{}' is {}, by another volmaster", id.name(),
+                                                to_string(record->value.phase)));
+  }
+}
+
+// Before what somebody else may have begun is finished or undone: from now on it is this volmaster's, and
+// who began it cannot acknowledge it any more.
+Result<model::Record<model::Volume>> ControlPlane::take_charge(const Op& op, const VolumeRecord& record) {
+  const bool creating = record->value.phase == model::Phase::creating;
+  if (!creating && record->value.worker == presence_.name()) return record;
+  TRY(presence_.announce(op));
+  model::Volume mine = record->value;
+  mine.worker = presence_.name();
+  if (creating) {
+    mine.phase = model::Phase::failed;
+    mine.message = "is being cleared away";
+  }
+  return store(op, record, std::move(mine));
 }
 
 Result<model::Record<model::Volume>> ControlPlane::store(const Op& op, const VolumeRecord& old,

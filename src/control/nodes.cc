@@ -4,18 +4,11 @@
 
 namespace volplugin::control {
 
-Result<model::Record<model::Node>> ControlPlane::register_node(const Op& op, const model::Node& node) {
-  auto& table = parts_.catalog.nodes;
-  catalog::Edit edit;
-  edit.put(table, node);
-  TRY(parts_.catalog.commit(op, std::move(edit)));
-  return get_node(op, node.name);
-}
-
-Result<model::Record<model::Node>> ControlPlane::get_node(const Op&, const model::NodeName& name) {
-  const auto stored = parts_.catalog.nodes.find(name.str());
+Result<model::Record<model::Node>> ControlPlane::get_node(const Op& op, const model::NodeName& name) {
+  const auto stored = TRY(look_up(op, parts_.catalog.nodes, name.str()));
   if (!stored) return make_error(Code::not_found, fmt::format("node '{}' is not known", name.str()));
   model::Versioned<model::Node> shown = *stored;
+  shown.value.lost = parts_.catalog.sessions.find(name.str()) == nullptr;
   shown.value.connected = settings_.local_node == name || parts_.tasks.connected(name);
   return std::make_shared<const model::Versioned<model::Node>>(std::move(shown));
 }

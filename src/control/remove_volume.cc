@@ -12,8 +12,8 @@ Error no_volume(const model::VolumeId& id) {
 
 }  // namespace
 
-Result<model::Record<model::Volume>> ControlPlane::get_volume(const Op&, const model::VolumeId& id) {
-  auto record = parts_.catalog.volumes.find(id.name());
+Result<model::Record<model::Volume>> ControlPlane::get_volume(const Op& op, const model::VolumeId& id) {
+  auto record = TRY(look_up(op, parts_.catalog.volumes, id.name()));
   if (!record) return no_volume(id);
   return record;
 }
@@ -25,7 +25,8 @@ Result<service::Page<model::Volume>> ControlPlane::list_volumes(const Op&, const
 
 Result<> ControlPlane::remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) {
   const auto turn = TRY(queue_.enter(op, id.name()));
-  const auto record = parts_.catalog.volumes.find(id.name());
+  if (mode != service::RemoveMode::forget_record) TRY(wait_for_others(op, id));
+  const auto record = TRY(look_up(op, parts_.catalog.volumes, id.name()));
   if (!record) return no_volume(id);
   if (mode == service::RemoveMode::forget_record) {
     catalog::Edit edit;
@@ -33,7 +34,7 @@ Result<> ControlPlane::remove_volume(const Op& op, const model::VolumeId& id, se
     TRY(parts_.catalog.commit(op, std::move(edit)));
     return {};
   }
-  TRY(refuse_if_mounted(id));
+  TRY(refuse_if_mounted(op, id));
   if (mode == service::RemoveMode::if_ephemeral && !record->value.options.ephemeral) return {};
   switch (record->value.phase) {
     case model::Phase::ready:
@@ -47,7 +48,9 @@ Result<> ControlPlane::remove_volume(const Op& op, const model::VolumeId& id, se
   return make_error(Code::internal, "unknown phase");
 }
 
-Result<> ControlPlane::refuse_if_mounted(const model::VolumeId& id) const {
+Result<> ControlPlane::refuse_if_mounted(const Op& op, const model::VolumeId& id) {
+  if (parts_.catalog.mounts.find(id.name()) && !settings_.alone)
+    TRY(parts_.catalog.refresh(op, parts_.catalog.mounts, id.name()));  // it may have been released elsewhere
   const auto mount = parts_.catalog.mounts.find(id.name());
   if (!mount) return {};
   std::vector<std::string> uses;
@@ -66,6 +69,8 @@ Result<> ControlPlane::delete_volume(const Op& op, const VolumeRecord& record) {
   model::Volume removing = record->value;
   removing.phase = model::Phase::removing;
   removing.operation = op.request_id();
+  TRY(presence_.announce(op));
+  removing.worker = presence_.name();
   removing.message.clear();
   removing.changed_at = parts_.clock.wall();
   catalog::Edit edit;
@@ -82,9 +87,10 @@ Result<> ControlPlane::delete_volume(const Op& op, const VolumeRecord& record) {
 }
 
 Result<> ControlPlane::finish_removal(const Op& op, const VolumeRecord& record) {
-  TRY_CTX(work_of(record->value)->remove(op, record->value), "removing volume '{}'", record->value.id.name());
+  const auto mine = TRY(take_charge(op, record));
+  TRY_CTX(work_of(mine->value)->remove(op, mine->value), "removing volume '{}'", mine->value.id.name());
   catalog::Edit edit;
-  edit.require(record).erase(parts_.catalog.volumes, record->value.id.name());
+  edit.require(mine).erase(parts_.catalog.volumes, mine->value.id.name());
   TRY(parts_.catalog.commit(op, std::move(edit)));
   return faults::hit(Fault::remove_acknowledged);
 }

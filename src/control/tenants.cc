@@ -34,6 +34,7 @@ Result<model::Record<model::Tenant>> ControlPlane::put_tenant(const Op& op, cons
   if (valid.defaults.pool)
     TRY_CTX(found->second->validate_pool(*valid.defaults.pool), "tenant '{}': default-options.pool",
             valid.name.str());
+  TRY(parts_.catalog.refresh(op, table, valid.name.str()));
   const auto stored = table.find(valid.name.str());
   TRY(check_revision(valid.name, stored, if_revision));
   catalog::Edit edit;
@@ -49,6 +50,7 @@ Result<model::Record<model::Tenant>> ControlPlane::put_tenant(const Op& op, cons
 Result<> ControlPlane::delete_tenant(const Op& op, const model::TenantName& name,
                                      std::optional<std::uint64_t> if_revision) {
   auto& table = parts_.catalog.tenants;
+  TRY(parts_.catalog.refresh(op, table, name.str()));
   const auto stored = table.find(name.str());
   if (!stored) return no_tenant(name);
   TRY(check_revision(name, stored, if_revision));
@@ -58,8 +60,8 @@ Result<> ControlPlane::delete_tenant(const Op& op, const model::TenantName& name
   return {};
 }
 
-Result<model::Record<model::Tenant>> ControlPlane::get_tenant(const Op&, const model::TenantName& name) {
-  auto stored = parts_.catalog.tenants.find(name.str());
+Result<model::Record<model::Tenant>> ControlPlane::get_tenant(const Op& op, const model::TenantName& name) {
+  auto stored = TRY(look_up(op, parts_.catalog.tenants, name.str()));
   if (!stored) return no_tenant(name);
   return stored;
 }

@@ -25,6 +25,8 @@ class AgentRole {
     std::string scope;                // "local" or "global"
     bool fetch_tasks = false;         // volmaster is another process
     std::vector<std::string> backends;
+    Millis session_ttl{30'000};
+    Millis mount_wait{0};
   };
   static Result<std::unique_ptr<AgentRole>> open(const Request& request, service::Volmaster& volmaster,
                                                  executor::Executor& executor,
@@ -39,6 +41,7 @@ class AgentRole {
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<node::TaskLoop> tasks_;
   std::unique_ptr<Periodic> recovery_;
+  std::unique_ptr<Periodic> session_;
 };
 
 }  // namespace volplugin::daemon

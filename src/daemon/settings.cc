@@ -3,6 +3,8 @@
 
 #include "base/faults.h"
 #include "daemon/version.h"
+#include "model/duration.h"
+#include "service/volume_records.h"
 
 #include <iostream>
 
@@ -10,6 +12,8 @@
 
 namespace volplugin::daemon {
 namespace {
+
+constexpr Millis kMaxMountWait{100'000};  // the engine gives up after 120 s
 
 // "NAME=VALUE" into a map; CLI11 calls it for flags and for the configuration file alike.
 std::string split_into(std::map<std::string, std::string>& map, const std::string& text) {
@@ -98,6 +102,28 @@ CLI::Option* add_etcd(CLI::App& app, VolmasterSettings& settings) {
   return endpoints;
 }
 
+struct Between {
+  Millis least, most;
+};
+
+void add_duration(CLI::App& app, const std::string& name, Millis& value, Between range,
+                  const std::string& help) {
+  app.add_option_function<std::string>(
+         name,
+         [&value, name, range](const std::string& text) {
+           const auto parsed = model::parse_duration(text);
+           if (!parsed) throw CLI::ValidationError(name, parsed.error().message);
+           const auto asked = std::chrono::ceil<Millis>(*parsed);
+           if (asked < range.least || asked > range.most)
+             throw CLI::ValidationError(
+                 name, fmt::format("'{}' is not from {} to {}", text, model::format_duration(range.least),
+                                   model::format_duration(range.most)));
+           value = asked;
+         },
+         help)
+      ->default_str(model::format_duration(value));
+}
+
 Parsed parse(CLI::App& app, std::span<const char* const> args) {
   try {
     app.parse(static_cast<int>(args.size()), args.data());
@@ -144,6 +170,11 @@ Parsed parse_volplugin(std::span<const char* const> args, VolpluginSettings& set
                  "Where volumes are mounted (default: mounts in the data directory)");
   app.add_option("--host-label", settings.host_label, "Name of this host in records (default: its host name)")
       ->envname("HOSTLABEL");
+  add_duration(app, "--session-ttl", settings.session_ttl,
+               {service::OpenSession::kMinTtl, service::OpenSession::kMaxTtl},
+               "How long this host may be silent before it counts as lost, as in 30s");
+  add_duration(app, "--mount-wait", settings.mount_wait, {Millis(0), kMaxMountWait},
+               "How long a mount waits for a volume that another host holds, as in 20s");
   app.footer("Exit codes: 0 ended by a signal, 1 could not start or run, 2 wrong flags or configuration.");
   return parse(app, args);
 }

@@ -38,6 +38,8 @@ struct VolpluginSettings {
   std::string api_socket = "/run/volplugin/api.sock";
   std::string mount_root;  // empty: mounts/ in the data directory
   std::string host_label;  // empty: the host's name
+  Millis session_ttl{30'000};
+  Millis mount_wait{0};
 };
 
 // What to do after reading the command line.

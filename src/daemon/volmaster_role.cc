@@ -43,7 +43,8 @@ Result<executor::Backends> open_configured_backends(const CommonSettings& common
 
 VolmasterRole::VolmasterRole(const Request& request, const Clock& clock)
     : clock_(clock),
-      settings_{server_defaults(request.common), request.local_node, kVersion, request.store.shown},
+      settings_{server_defaults(request.common), request.local_node, kVersion, request.store.shown,
+                !request.store.may_be_away},
       mount_root_(request.mount_root),
       tasks_(clock) {}
 
@@ -86,10 +87,12 @@ Result<> VolmasterRole::load(const std::stop_token& stop) {
 }
 
 void VolmasterRole::each_second(const std::stop_token& stop) {
-  if (serving_.load() != nullptr)
+  if (serving_.load() != nullptr) {
     tasks_.expire();
-  else if (load(stop))
+    control_->prolong_presence(Op(clock_, 2 * kSecond, make_request_id(), "presence", stop));
+  } else if (load(stop)) {
     log(LogLevel::info, "the store answers");
+  }
 }
 
 void VolmasterRole::answer(http::Request received, http::Reply reply) {

@@ -9,11 +9,11 @@ namespace {
 
 constexpr Millis kCleanupTimeout{20'000};
 
+}  // namespace
+
 backend::ImageKey key_of(const model::Volume& volume) {
   return {volume.options.pool, volume.id.image(), volume.uid};
 }
-
-}  // namespace
 
 std::string Executor::mount_point(const model::VolumeId& id) const {
   return mount_root_ + "/" + id.image();

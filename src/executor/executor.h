@@ -31,6 +31,9 @@ enum class Layout {
   filesystem_root,  // the file system itself (lvmvd, as it always was)
 };
 
+// The image of a volume.
+backend::ImageKey key_of(const model::Volume& volume);
+
 class Executor final : public service::StorageWork {
  public:
   Executor(const Backends& backends, Filesystems& filesystems, std::string mount_root,

@@ -133,6 +133,8 @@ Result<model::Record<model::Mount>> VolumeGroup::acquire_mount(const Op& op,
   return record_of(model::Mount{.volume = request.volume,
                                 .volume_uid = volume.uid,
                                 .node = request.node,
+                                .session = request.session,
+                                .claim = request.claim,
                                 .mount_point = request.mount_point,
                                 .uses = {request.use}});
 }
@@ -142,9 +144,9 @@ Result<model::Record<model::Mount>> VolumeGroup::update_mount(const Op&,
   return record_of(model::Mount{.volume = request.volume, .node = request.node, .phase = request.phase});
 }
 
-Result<> VolumeGroup::release_mount(const Op&, const model::VolumeId& id, const model::NodeName&) {
+Result<> VolumeGroup::release_mount(const Op&, const service::ReleaseMount& request) {
   const std::lock_guard lock(mutex_);
-  acquired_.erase(id.name());
+  acquired_.erase(request.volume.name());
   return {};
 }
 
@@ -152,8 +154,14 @@ Result<service::Page<model::Mount>> VolumeGroup::list_mounts(const Op&, const se
   return service::Page<model::Mount>();
 }
 
-Result<model::Record<model::Node>> VolumeGroup::register_node(const Op&, const model::Node& node) {
-  return record_of(node);
+Result<model::Record<model::Session>> VolumeGroup::open_session(const Op&,
+                                                                const service::OpenSession& request) {
+  return record_of(model::Session{request.node.name, "1", request.host, request.node.boot_id, request.ttl,
+                                  request.node.started_at});
+}
+
+Result<> VolumeGroup::renew_session(const Op&, const model::NodeName&, const std::string&) {
+  return {};
 }
 
 }  // namespace volplugin::lvmvd

@@ -48,9 +48,12 @@ class VolumeGroup final : public service::VolumeRecords {
                                                     const service::AcquireMount& request) override;
   Result<model::Record<model::Mount>> update_mount(const Op& op,
                                                    const service::UpdateMount& request) override;
-  Result<> release_mount(const Op& op, const model::VolumeId& id, const model::NodeName& node) override;
+  Result<> release_mount(const Op& op, const service::ReleaseMount& request) override;
   Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override;
-  Result<model::Record<model::Node>> register_node(const Op& op, const model::Node& node) override;
+  // There is nobody else: the session never ends.
+  Result<model::Record<model::Session>> open_session(const Op& op,
+                                                     const service::OpenSession& request) override;
+  Result<> renew_session(const Op& op, const model::NodeName& node, const std::string& session) override;
 
  private:
   model::Volume volume_of(const model::VolumeId& id, const backend::ImageInfo& image) const;

@@ -170,11 +170,12 @@ TEST_F(VolumeGroupTest, ForeignVolumesAreNone) {
 TEST_F(VolumeGroupTest, AMountedVolumeIsNotRemoved) {
   ASSERT_TRUE(create("a"));
   const model::Use use{*model::MountIdTag::parse("m"), {}};
-  ASSERT_TRUE(group_->acquire_mount(op(), {id("a"), node(), "/mounts/a", use}));
+  ASSERT_TRUE(group_->acquire_mount(op(), {id("a"), node(), "1", "claim", "/mounts/a", use}));
   EXPECT_EQ(remove("a").error().code, Code::busy);
-  ASSERT_TRUE(group_->release_mount(op(), id("a"), node()));
+  ASSERT_TRUE(group_->release_mount(op(), {id("a"), node(), "claim"}));
   EXPECT_TRUE(remove("a"));
-  EXPECT_EQ(group_->acquire_mount(op(), {id("a"), node(), "/mounts/a", use}).error().code, Code::not_found);
+  EXPECT_EQ(group_->acquire_mount(op(), {id("a"), node(), "1", "claim", "/mounts/a", use}).error().code,
+            Code::not_found);
 }
 
 TEST_F(VolumeGroupTest, NotesThatMakeNoSenseArePutAside) {

@@ -8,6 +8,7 @@ constexpr size_t kMaxTenant = 63;
 constexpr size_t kMaxVolume = 127;
 constexpr size_t kMaxNode = 253;  // a host name's limit, RFC 1035
 constexpr size_t kMaxMountId = 128;
+constexpr size_t kMaxClaim = 64;
 constexpr size_t kMaxFilesystem = 63;
 constexpr size_t kMaxShown = 80;
 
@@ -78,6 +79,11 @@ Result<MountId> MountIdTag::parse(std::string_view text) {
 Result<> check_filesystem_name(std::string_view text, std::string_view field) {
   TRY_CTX(check(text, {"filesystem name", "_.-", kMaxFilesystem}), "{}", field);
   return {};
+}
+
+Result<std::string> check_claim(const std::string& text) {
+  if (!text.empty()) TRY(check(text, {"claim", "-", kMaxClaim}));
+  return text;
 }
 
 Result<VolumeId> parse_volume_id(std::string_view text) {

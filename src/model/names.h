@@ -62,4 +62,8 @@ Result<> check_filesystem_name(std::string_view text, std::string_view field);
 // `text` made safe to show in a message: control and non-ASCII bytes as \xNN, cut at 80 characters.
 std::string printable(std::string_view text);
 
+// A node's word for holding a volume: letters, digits and -, at most 64. Empty: of a mount from before there
+// were claims. Errors: invalid_argument.
+Result<std::string> check_claim(const std::string& text);
+
 }  // namespace volplugin::model

@@ -13,8 +13,10 @@ constexpr std::array<std::pair<Phase, std::string_view>, 4> kPhases{{{Phase::cre
                                                                      {Phase::ready, "ready"},
                                                                      {Phase::removing, "removing"},
                                                                      {Phase::failed, "failed"}}};
-constexpr std::array<std::pair<MountPhase, std::string_view>, 2> kMountPhases{
-    {{MountPhase::mounted, "mounted"}, {MountPhase::unmounting, "unmounting"}}};
+constexpr std::array<std::pair<MountPhase, std::string_view>, 3> kMountPhases{
+    {{MountPhase::mounted, "mounted"},
+     {MountPhase::unmounting, "unmounting"},
+     {MountPhase::fencing, "fencing"}}};
 
 template <class Table, class Value>
 std::string_view word_of(const Table& table, Value value) {

@@ -55,6 +55,7 @@ struct Volume {
   std::optional<NodeName> node;    // holder of a host-local volume
   Phase phase = Phase::creating;
   std::string operation;  // id of the request that changes it or changed it last
+  std::string worker{};   // the volmaster that works on it; empty: at rest
   std::string message;    // why it is failed, or why removing takes long
   WallTime created_at{};
   WallTime changed_at{};
@@ -66,7 +67,8 @@ struct Use {
 };
 
 // mounted: in use on `node`. unmounting: no container uses it any more, but the kernel still does.
-enum class MountPhase { mounted, unmounting };
+// fencing: the node is lost and is being cut off from the volume; it can never use this mount again.
+enum class MountPhase { mounted, unmounting, fencing };
 std::string_view to_string(MountPhase phase);
 Result<MountPhase> parse_mount_phase(std::string_view word);
 
@@ -74,12 +76,15 @@ struct Mount {
   VolumeId volume;
   std::string volume_uid;
   NodeName node;
-  std::uint64_t fencing = 0;  // grows with every mount of the volume
+  std::string session;        // of the node: while it lives the node vouches for the mount
+  std::string claim;          // the node's word for this time of holding the volume
+  std::uint64_t fencing = 0;  // grows with every mount of the volume: the store revision that made it
   MountPhase phase = MountPhase::mounted;
   std::string mount_point;
   std::string message;    // why unmounting takes long
   std::vector<Use> uses;  // Docker mount IDs, as the node last told
   WallTime since{};
+  bool stale = false;  // not stored: the session has ended, nobody vouches for the mount
 };
 
 struct Node {
@@ -88,7 +93,26 @@ struct Node {
   std::vector<std::string> backends;
   std::string boot_id;
   WallTime started_at{};
-  bool connected = false;  // not stored: the server knows it from the node's open request
+  std::vector<std::string> fenced{};  // volumes it still has mounted, though it lost the right to
+  bool connected = false;             // not stored: the server knows it from the node's open request
+  bool lost = false;                  // not stored: it has no session
+};
+
+// That a volmaster is there and works on volumes; it hangs on a lease.
+struct Worker {
+  std::string name;
+  WallTime since{};
+};
+
+// That a host is there. It hangs on a lease of the store, which the host renews: a host that is not heard of
+// for the time to live loses its session.
+struct Session {
+  NodeName node;
+  std::string id;    // never given out twice
+  std::string host;  // of that name: tells two hosts with the same label apart
+  std::string boot_id;
+  Millis ttl{0};
+  WallTime since{};
 };
 
 // A change of storage that is under way or did not end: derived from volumes and mounts that are not at rest.

@@ -23,7 +23,8 @@ Agent::Agent(AgentParts parts, AgentSettings settings, std::unique_ptr<Journal> 
     : parts_(std::move(parts)),
       settings_(std::move(settings)),
       journal_(std::move(journal)),
-      started_at_(parts_.clock.wall()) {}
+      started_at_(parts_.clock.wall()),
+      session_(parts_.records, parts_.clock, settings_.host) {}
 
 Result<std::unique_ptr<Agent>> Agent::open(AgentParts parts, AgentSettings settings) {
   std::vector<std::string> problems;
@@ -76,6 +77,7 @@ service::VolumeStatus Agent::status_of(const model::Volume& volume) const {
                    {"ephemeral", volume.options.ephemeral ? "true" : "false"}};
   if (volume.node) status.status.emplace_back("node", volume.node->str());
   if (entry) status.status.emplace_back("uses", std::to_string(entry->uses.size()));
+  if (entry && entry->fenced) status.status.emplace_back("fenced", "true");
   return status;
 }
 

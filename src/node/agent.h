@@ -9,17 +9,24 @@
 //     |                                                last Unmount
 //     +---- released: nothing uses the device ----- unmounting (device still busy: tried again)
 //
-// Lifecycle: open() reads the journal; recover_step() is to be called at start and then every few seconds.
+// A host whose session ended finds out before it trusts what it has mounted: it takes each mount under its
+// new session if the record is still its own, else the volume is fenced: no new uses, and gone from here as
+// soon as its containers are.
+//
+// Lifecycle: open() reads the journal; recover_step() is to be called at start and then every few seconds,
+// keep_session() every session_interval().
 // Threads: any; one call at a time per volume (queue), different volumes in parallel.
 #pragma once
 
 #include "base/keyed_queue.h"
 #include "executor/executor.h"
 #include "node/journal.h"
+#include "node/session.h"
 #include "service/volmaster.h"
 #include "service/volume_records.h"
 #include "service/volume_service.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -32,6 +39,8 @@ struct AgentSettings {
   std::string boot_id;
   std::string version;
   std::vector<std::string> backends;
+  HostIdentity host{};
+  Millis mount_wait{0};  // how long a mount waits for a volume that another host holds
   // The rule for names of volumes.
   std::function<Result<model::VolumeId>(std::string_view)> parse_name = [](std::string_view text) {
     return model::parse_volume_id(text);
@@ -63,6 +72,9 @@ class Agent final : public service::VolumeService {
   // Registers with volmaster, takes over what an earlier life left, finishes unmounts, and drops uses
   // whose Unmount was lost. One pass; never blocks longer than the Op.
   void recover_step(const Op& op);
+  // Says to volmaster that this host is there, and takes its mounts over to a new session.
+  void keep_session(const Op& op);
+  Millis session_interval() const { return session_.interval(); }
   // Storage work that volmaster hands to this node.
   service::TaskResult run_task(const Op& op, const service::Task& task);
   const model::NodeName& name() const { return settings_.node; }
@@ -74,6 +86,9 @@ class Agent final : public service::VolumeService {
                                   std::optional<pid_t> engine);
   Result<std::string> share_mount(const Op& op, JournalEntry entry, const model::MountId& use,
                                   std::optional<pid_t> engine);
+  Result<model::Record<model::Mount>> acquire(const Op& op, const service::AcquireMount& request);
+  Result<> confirm_right(const Op& op, JournalEntry& entry);
+  Result<> claim_again(const Op& op, JournalEntry& entry, const std::string& session);
   Result<> mount_and_record(const Op& op, const JournalEntry& entry, std::optional<pid_t> engine);
   Result<> check_visible(const model::VolumeId& id, std::optional<pid_t> engine);
   void count_use(JournalEntry& entry, const model::MountId& use);
@@ -83,9 +98,11 @@ class Agent final : public service::VolumeService {
   void tell_volmaster(const Op& op, const JournalEntry& entry, const std::string& message);
 
   Result<> check_wanted(const Op& op, const model::Volume& volume);
-  Result<> register_node(const Op& op);
+  model::Node describe_node() const;
+  void note_session(const Result<>& renewed);
+  void settle_mounts(const Op& op, const std::string& session);
   Result<> take_over_records(const Op& op);
-  Result<> take_over(const Op& op, const model::VolumeId& id);
+  Result<> take_over(const Op& op, const model::Mount& mount);
   void reconcile(const Op& op, const model::VolumeId& id);
 
   service::VolumeStatus status_of(const model::Volume& volume) const;
@@ -96,7 +113,10 @@ class Agent final : public service::VolumeService {
   std::unique_ptr<Journal> journal_;
   KeyedQueue queue_;
   WallTime started_at_;
-  bool registered_ = false;  // recover_step only
+  SessionKeeper session_;
+  std::atomic<bool> lost_told_ = false;
+  std::mutex settling_;          // one thread at a time; of the next
+  std::string settled_session_;  // under which everything mounted here is held
 
   // The last answers of volmaster, for when it cannot be reached: dockerd forgets a volume (and does not
   // start its containers) when it is told an error for it.

@@ -207,7 +207,10 @@ TEST_F(AgentTest, ARebootReleasesTheRecordsOfTheLifeBefore) {
 
 TEST_F(AgentTest, AnotherNodesMountIsRefusedWithItsName) {
   model::Use use{*model::MountIdTag::parse("x"), clock_.wall()};
-  const auto volume_on_other_node = control_->acquire_mount(op(), {volume(), node("host2"), "/m", use});
+  const auto session = control_->open_session(op(), {{node("host2")}, "another host"});
+  ASSERT_TRUE(session);
+  const auto volume_on_other_node =
+      control_->acquire_mount(op(), {volume(), node("host2"), (*session)->value.id, "claim", "/m", use});
   ASSERT_FALSE(volume_on_other_node);
   EXPECT_NE(volume_on_other_node.error().message.find("host1"), std::string::npos);
 }

@@ -24,7 +24,8 @@ std::string encode(const std::string& boot_id, const JournalEntry& entry) {
     writer.begin_object().field("id", use.id.str()).field("count", use.count).field("engine", use.engine);
     writer.field("since", format_rfc3339(use.since)).end_object();
   }
-  writer.end_array().end_object();
+  writer.end_array().field("claim", entry.claim).field("session", entry.session);
+  writer.field("fenced", entry.fenced).end_object();
   return writer.take();
 }
 
@@ -40,6 +41,9 @@ Result<std::optional<JournalEntry>> decode(const std::string& boot_id, const std
                           TRY(parse_rfc3339(TRY(use.string("since"))))});
     TRY(use.finish());
   }
+  entry.claim = TRY(object.string_or("claim", ""));
+  entry.session = TRY(object.string_or("session", ""));
+  entry.fenced = TRY(object.boolean_or("fenced", false));
   TRY(object.finish());
   return std::optional<JournalEntry>(std::move(entry));
 }

@@ -26,6 +26,9 @@ struct CountedUse {
 struct JournalEntry {
   model::Volume volume;          // as mounted: enough to unmount it without asking anybody
   std::vector<CountedUse> uses;  // empty: being unmounted
+  std::string claim{};           // of the mount record
+  std::string session{};         // the one of this host under which the record was last held
+  bool fenced = false;           // the record was lost: somebody else may write the volume
 };
 
 class Journal {

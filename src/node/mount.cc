@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/faults.h"
 #include "node/agent.h"
+#include "os/uuid.h"
 
 #include <algorithm>
 
@@ -8,6 +9,16 @@ namespace volplugin::node {
 namespace {
 
 constexpr Millis kCleanupTimeout{20'000};
+constexpr Millis kLookAgain{500};  // at a volume that another host holds
+
+Error fenced_off(const model::VolumeId& id) {
+  return make_error(
+      Code::conflict,
+      fmt::format("volume '{}' is fenced on this host: its right to it was lost while it could not be "
+                  "reached, and another host may use it. Stop the containers that have it here; "
+                  "it can be mounted again then",
+                  id.name()));
+}
 
 Error not_visible(const std::string& path) {
   return make_error(
@@ -33,9 +44,14 @@ Result<std::string> Agent::mount(const Op& op, const service::MountRequest& requ
 Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, const model::MountId& use,
                                        std::optional<pid_t> engine) {
   const auto volume = TRY(parts_.records.get_volume(op, id));
-  JournalEntry entry{volume->value, {{use, 1, journal_->engine(), parts_.clock.wall()}}};
-  const auto acquired = parts_.records.acquire_mount(
-      op, {id, settings_.node, parts_.executor.mount_point(id), {use, entry.uses.front().since}});
+  JournalEntry entry{volume->value, {{use, 1, journal_->engine(), parts_.clock.wall()}}, os::new_uuid()};
+  entry.session = TRY_CTX(session_.ensure(op, describe_node()), "this host has no session with volmaster");
+  const auto acquired = acquire(op, {id,
+                                     settings_.node,
+                                     entry.session,
+                                     entry.claim,
+                                     parts_.executor.mount_point(id),
+                                     {use, entry.uses.front().since}});
   if (!acquired) {
     // Perhaps it was granted and only the answer is lost: an entry without uses has it given back.
     entry.uses.clear();
@@ -52,6 +68,56 @@ Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, 
   if (const auto undone = finish_unmount(cleanup, entry); !undone)
     error.message += "; undoing is not finished: " + undone.error().message;
   return error;
+}
+
+// Waits, if it is asked to, for a volume that another host holds.
+Result<model::Record<model::Mount>> Agent::acquire(const Op& op, const service::AcquireMount& request) {
+  const SteadyTime give_up = parts_.clock.now() + settings_.mount_wait;
+  for (;;) {
+    auto held = parts_.records.acquire_mount(op, request);
+    const bool elsewhere =
+        !held && held.error().code == Code::conflict && held.error().effect == Effect::none;
+    if (!elsewhere || parts_.clock.now() + kLookAgain > give_up) return held;
+    if (!op.sleep(kLookAgain)) return held;
+  }
+}
+
+// Whether what is mounted here may get another user.
+Result<> Agent::confirm_right(const Op& op, JournalEntry& entry) {
+  if (entry.fenced) return fenced_off(entry.volume.id);
+  if (entry.volume.node) return {};  // nobody else can have it
+  const std::string session =
+      TRY_CTX(session_.ensure(op, describe_node()), "this host has no session with volmaster");
+  if (entry.session == session) return {};
+  TRY(claim_again(op, entry, session));
+  if (entry.fenced) return fenced_off(entry.volume.id);
+  return {};
+}
+
+// Holds the mount under a new session; not this host's any more: then it is fenced, and that is no error.
+Result<> Agent::claim_again(const Op& op, JournalEntry& entry, const std::string& session) {
+  const auto& id = entry.volume.id;
+  const auto none = TRY(model::MountIdTag::parse("none"));
+  service::AcquireMount request{id,
+                                settings_.node,
+                                session,
+                                entry.claim,
+                                parts_.executor.mount_point(id),
+                                {entry.uses.empty() ? none : entry.uses.front().id, parts_.clock.wall()},
+                                true};
+  const auto held = parts_.records.acquire_mount(op, request);
+  if (!held && held.error().code != Code::conflict && held.error().code != Code::not_found)
+    return held.error();
+  entry.session = session;
+  if (!held) {
+    // Of an earlier session than this one it cannot be: then the next step is with the next session.
+    if (session_.valid() != session) return held.error();
+    entry.fenced = true;
+    parts_.warn(fmt::format("volume '{}' is fenced: {}", id.name(), held.error().message));
+  }
+  TRY(journal_->put(entry));
+  if (entry.fenced) (void)session_.tell(op, describe_node());
+  return {};
 }
 
 Result<> Agent::mount_and_record(const Op& op, const JournalEntry& entry, std::optional<pid_t> engine) {
@@ -73,13 +139,18 @@ Result<std::string> Agent::share_mount(const Op& op, JournalEntry entry, const m
                       fmt::format("an earlier volume called '{}' is still in use on this host; stop "
                                   "its containers first",
                                   id.name()));
+  TRY(confirm_right(op, entry));
   TRY(check_visible(id, engine));
   const bool was_unmounting = entry.uses.empty();
   count_use(entry, use);
   // Nobody else can have been given the volume: its record stays ours until it is released.
   if (was_unmounting && volume)
-    TRY(parts_.records.acquire_mount(
-        op, {id, settings_.node, parts_.executor.mount_point(id), {use, entry.uses.front().since}}));
+    TRY(parts_.records.acquire_mount(op, {id,
+                                          settings_.node,
+                                          TRY(session_.ensure(op, describe_node())),
+                                          entry.claim,
+                                          parts_.executor.mount_point(id),
+                                          {use, entry.uses.front().since}}));
   TRY(journal_->put(entry));
   tell_volmaster(op, entry, "");
   return parts_.executor.data_path(id);

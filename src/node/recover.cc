@@ -7,16 +7,36 @@
 
 namespace volplugin::node {
 
+model::Node Agent::describe_node() const {
+  model::Node node{settings_.node, settings_.version, settings_.backends, settings_.boot_id, started_at_};
+  for (const auto& entry : journal_->all())
+    if (entry.fenced) node.fenced.push_back(entry.volume.id.name());
+  return node;
+}
+
+void Agent::keep_session(const Op& op) {
+  const auto renewed = session_.renew(op, describe_node());
+  note_session(renewed);
+  if (const auto session = session_.valid()) settle_mounts(op, *session);
+}
+
+// What people should read about it: that it is lost, once, and that it is there again.
+void Agent::note_session(const Result<>& renewed) {
+  const bool lost = !session_.valid();
+  const bool told = lost_told_.exchange(lost);
+  if (lost && !told && !renewed)
+    parts_.warn(
+        "this host has no session with volmaster: its mounts go on, but no volume of the cluster gets new "
+        "users here: " +
+        renewed.error().message);
+  if (!lost && told) parts_.warn("this host has a session with volmaster again");
+}
+
 void Agent::recover_step(const Op& op) {
-  if (!registered_) {
-    if (const auto done = register_node(op); !done) {
-      if (done.error().code != Code::unavailable)
-        parts_.warn("registering this node: " + done.error().message);
-    } else if (const auto taken = take_over_records(op); !taken) {
-      parts_.warn("taking over the mounts of an earlier run: " + taken.error().message);
-    } else {
-      registered_ = true;
-    }
+  if (const auto session = session_.ensure(op, describe_node())) {
+    settle_mounts(op, *session);
+  } else {
+    note_session(session.error());
   }
   for (const auto& entry : journal_->all()) {
     if (!op.check("recovering")) return;
@@ -24,13 +44,26 @@ void Agent::recover_step(const Op& op) {
   }
 }
 
-Result<> Agent::register_node(const Op& op) {
-  model::Node node{settings_.node, settings_.version, settings_.backends, settings_.boot_id, started_at_};
-  TRY(parts_.records.register_node(op, node));
+// Once for each session: what this host holds is held under it from now on.
+void Agent::settle_mounts(const Op& op, const std::string& session) {
+  const std::lock_guard one(settling_);
+  if (settled_session_ == session) return;
+  bool all = true;
+  for (const auto& seen : journal_->all()) {
+    const auto turn = queue_.try_enter(seen.volume.id.name());
+    auto entry = turn ? journal_->find(seen.volume.id) : std::nullopt;
+    all = all && turn;
+    if (!entry || entry->fenced || entry->session == session) continue;
+    all = claim_again(op, *entry, session).has_value() && all;
+  }
   // Fills the cache: Docker may ask for a volume for the first time when volmaster cannot be reached any
   // more.
-  TRY(list(op));
-  return {};
+  all = list(op).has_value() && all;
+  if (const auto taken = take_over_records(op); !taken) {
+    parts_.warn("taking over the mounts of an earlier run: " + taken.error().message);
+    all = false;
+  }
+  if (all) settled_session_ = session;
 }
 
 // Mount records that say this node, but that the journal does not know: a crash or a reboot came between.
@@ -41,7 +74,7 @@ Result<> Agent::take_over_records(const Op& op) {
     const auto page = TRY(parts_.records.list_mounts(op, query));
     for (const auto& mount : page.items) {
       if (mount->value.node != settings_.node) continue;
-      const auto taken = take_over(op, mount->value.volume);
+      const auto taken = take_over(op, mount->value);
       if (!taken && taken.error().code != Code::busy) return taken;
       if (!taken) outcome = taken;
     }
@@ -50,16 +83,18 @@ Result<> Agent::take_over_records(const Op& op) {
   return outcome;
 }
 
-Result<> Agent::take_over(const Op& op, const model::VolumeId& id) {
+Result<> Agent::take_over(const Op& op, const model::Mount& mount) {
+  const auto& id = mount.volume;
   const auto turn = queue_.try_enter(id.name());
   // A call that does not mount would leave the record behind: look again with the next step.
   if (!turn) return make_error(Code::busy, fmt::format("volume '{}' is being worked on", id.name()));
   if (journal_->find(id)) return {};
   const auto volume = parts_.records.get_volume(op, id);
   if (!volume && volume.error().code == Code::not_found)
-    return parts_.records.release_mount(op, id, settings_.node);
+    return parts_.records.release_mount(op, {id, settings_.node, mount.claim});
   if (!volume) return volume.error();
-  const JournalEntry entry{(*volume)->value, {}};
+  // Its right to the record is asked for when it is given back.
+  const JournalEntry entry{(*volume)->value, {}, mount.claim, mount.session};
   TRY(journal_->put(entry));  // reconcile() takes it down
   return {};
 }

@@ -49,20 +49,22 @@ Result<> Agent::finish_unmount(const Op& op, const JournalEntry& entry) {
     tell_volmaster(op, entry, unmounted.error().message);
     return unmounted.error();
   }
-  const auto released = parts_.records.release_mount(op.with_timeout(kReleaseTimeout), id, settings_.node);
+  const auto released = parts_.records.release_mount(op.with_timeout(kReleaseTimeout),
+                                                     {id, settings_.node, entry.claim, entry.fenced});
   // A record that another node holds is not ours to release: somebody forced it.
   if (!released && released.error().code != Code::conflict) return released.error();
   TRY(faults::hit(Fault::unmount_released));
-  return journal_->erase(id);
+  TRY(journal_->erase(id));
+  if (entry.fenced) (void)session_.tell(op, describe_node());
+  return {};
 }
 
 // Keeps the mount record's uses and phase true for people who look; the journal is what counts.
 void Agent::tell_volmaster(const Op& op, const JournalEntry& entry, const std::string& message) {
-  service::UpdateMount update{entry.volume.id,
-                              settings_.node,
-                              entry.uses.empty() ? model::MountPhase::unmounting : model::MountPhase::mounted,
-                              message,
-                              {}};
+  service::UpdateMount update{
+      entry.volume.id, settings_.node,
+      entry.claim,     entry.uses.empty() ? model::MountPhase::unmounting : model::MountPhase::mounted,
+      message,         {}};
   for (const auto& use : entry.uses) update.uses.push_back({use.id, use.since});
   const auto told = parts_.records.update_mount(op.for_cleanup(kTellTimeout), update);
   if (!told && told.error().code != Code::unavailable && told.error().code != Code::not_found)

@@ -55,7 +55,7 @@ TEST_F(ApiInputTest, NamesInThePathAreParsed) {
   expect_refused("GET", "/v1/tenants/%c3%bc", "", "tenant name");
   expect_refused("GET", "/v1/volumes/t/-v", "", "volume name '-v'");
   expect_refused("DELETE", "/v1/mounts/t/" + std::string(128, 'v'), "", "has 128 characters");
-  expect_refused("PUT", "/v1/nodes/%20", "{}", "node name");
+  expect_refused("PUT", "/v1/nodes/%20/session", "{}", "node name");
   expect_refused("POST", "/v1/nodes/-/tasks/next", R"({"wait-ms": 1})", "node name '-'");
   expect_refused("GET", "/v1/tenants/%zz", "", "hexadecimal");
   expect_refused("GET", "/v1/tenants/a%00", "", "NUL");
@@ -75,6 +75,9 @@ TEST_F(ApiInputTest, QueriesAreStrict) {
   expect_refused("DELETE", "/v1/volumes/t/v?mode=data", "", "delete-data, if-ephemeral or forget-record");
   expect_refused("DELETE", "/v1/volumes/t/v?mode=", "", "query mode");
   expect_refused("DELETE", "/v1/mounts/t/v?node=", "", "query node");
+  expect_refused("DELETE", "/v1/mounts/t/v?node=n", "", "query claim");
+  expect_refused("DELETE", "/v1/mounts/t/v?node=n&claim=a/b", "", "claim");
+  expect_refused("DELETE", "/v1/mounts/t/v?node=n&claim=c&fenced=1", "", "query fenced");
 }
 
 TEST_F(ApiInputTest, TimeoutsAreStrict) {
@@ -88,8 +91,8 @@ TEST_F(ApiInputTest, TimeoutsAreStrict) {
 
 TEST_F(ApiInputTest, BodiesMustBeWholeObjects) {
   const std::vector<std::pair<std::string, std::string>> takers{
-      {"PUT", "/v1/tenants/t"},           {"POST", "/v1/volumes"}, {"PUT", "/v1/mounts/t/v"},
-      {"PATCH", "/v1/mounts/t/v"},        {"PUT", "/v1/nodes/n"},  {"POST", "/v1/nodes/n/tasks/next"},
+      {"PUT", "/v1/tenants/t"},           {"POST", "/v1/volumes"},        {"PUT", "/v1/mounts/t/v"},
+      {"PATCH", "/v1/mounts/t/v"},        {"PUT", "/v1/nodes/n/session"}, {"POST", "/v1/nodes/n/tasks/next"},
       {"POST", "/v1/nodes/n/tasks/task"},
   };
   for (const auto& [method, target] : takers) {
@@ -111,15 +114,18 @@ TEST_F(ApiInputTest, UnknownKeysAreRefused) {
   expect_refused("PUT", "/v1/tenants/t", R"({"default-optoins": {}})", "default-optoins");
   expect_refused("PUT", "/v1/tenants/t", R"({"default-options": {"colour": "red"}})", "colour");
   expect_refused("POST", "/v1/volumes", R"({"tenant": "t", "name": "v", "size": "1GB"})", "size");
-  expect_refused("PUT", "/v1/mounts/t/v",
-                 fmt::format(R"({{"node": "n", "mount-point": "/m", "use": {}, "force": true}})", use),
-                 "force");
   expect_refused(
       "PUT", "/v1/mounts/t/v",
-      R"({"node": "n", "mount-point": "/m", "use": {"id": "m", "since": "2026-01-02T03:04:05.678Z", "x": 1}})",
+      fmt::format(
+          R"({{"node": "n", "session": "1", "claim": "c", "mount-point": "/m", "use": {}, "force": true}})",
+          use),
+      "force");
+  expect_refused(
+      "PUT", "/v1/mounts/t/v",
+      R"({"node": "n", "session": "1", "claim": "c", "mount-point": "/m", "use": {"id": "m", "since": "2026-01-02T03:04:05.678Z", "x": 1}})",
       "x");
-  expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "phase": "mounted", "uses": [], "fencing": 1})",
-                 "fencing");
+  expect_refused("PATCH", "/v1/mounts/t/v",
+                 R"({"node": "n", "claim": "c", "phase": "mounted", "uses": [], "fencing": 1})", "fencing");
   expect_refused("POST", "/v1/nodes/n/tasks/next", R"({"wait-ms": 1, "node": "n"})", "node");
   expect_refused("POST", "/v1/nodes/n/tasks/1", R"({"id": "1", "ok": true})", "ok");
 }
@@ -137,19 +143,28 @@ TEST_F(ApiInputTest, WrongTypesAreRefused) {
   expect_refused("POST", "/v1/volumes", R"({"tenant": "t", "name": "v", "options": []})", "options");
   expect_refused("POST", "/v1/volumes", R"({"tenant": "t", "name": "v", "node": ""})", "node");
   expect_refused("POST", "/v1/volumes", R"({"tenant": "t", "name": "v w"})", "volume name 'v w'");
-  expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "phase": "gone", "uses": []})", "'gone'");
-  expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "phase": "mounted"})", "uses");
-  expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "phase": "mounted", "uses": [{"id": "/"}]})",
-                 "mount ID");
-  expect_refused("PUT", "/v1/mounts/t/v",
-                 R"({"node": "n", "mount-point": "/m", "use": {"id": "m", "since": "now"}})", "use.since");
+  expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "claim": "c", "phase": "gone", "uses": []})",
+                 "'gone'");
+  expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "claim": "c", "phase": "mounted"})", "uses");
+  expect_refused("PATCH", "/v1/mounts/t/v",
+                 R"({"node": "n", "claim": "c", "phase": "mounted", "uses": [{"id": "/"}]})", "mount ID");
+  expect_refused(
+      "PUT", "/v1/mounts/t/v",
+      R"({"node": "n", "session": "1", "claim": "c", "mount-point": "/m", "use": {"id": "m", "since": "now"}})",
+      "use.since");
 }
 
 TEST_F(ApiInputTest, BodiesOfNodesAreStrict) {
-  expect_refused("PUT", "/v1/nodes/n",
-                 R"({"name": "m", "backends": [], "started-at": "2026-01-02T03:04:05.678Z"})",
-                 "'m' in the body, but 'n' in the path");
-  expect_refused("PUT", "/v1/nodes/n", R"({"name": "n", "backends": "loop"})", "backends");
+  const std::string session = "/v1/nodes/n/session";
+  const std::string good = R"({"name": "n", "backends": [], "started-at": "2026-01-02T03:04:05.678Z"})";
+  expect_refused(
+      "PUT", session,
+      R"({"node": {"name": "m", "backends": [], "started-at": "2026-01-02T03:04:05.678Z"}, "host": "h", "ttl-ms": 1})",
+      "'m' in the body, but 'n' in the path");
+  expect_refused("PUT", session, R"({"node": {"name": "n", "backends": "loop"}})", "backends");
+  for (const std::string ttl : {"-1", "1.5", "\"1\"", "3600001", "null"})
+    expect_refused("PUT", session, R"({"node": )" + good + R"(, "host": "h", "ttl-ms": )" + ttl + "}",
+                   "ttl-ms");
   for (const std::string wait : {"-1", "1.5", "\"1\"", "50001", "99999999999999999999", "null"})
     expect_refused("POST", "/v1/nodes/n/tasks/next", R"({"wait-ms": )" + wait + "}", "wait-ms");
   expect_refused("POST", "/v1/nodes/n/tasks/1", R"({"id": "2"})", "'2' in the body, but '1' in the path");

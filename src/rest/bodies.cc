@@ -20,6 +20,10 @@ Result<model::NodeName> node_of(json::Object& object) {
   return TRY_CTX(model::NodeTag::parse(TRY(object.string("node"))), "node");
 }
 
+Result<std::string> claim_of(json::Object& object) {
+  return model::check_claim(TRY(object.string("claim")));
+}
+
 Result<model::Use> parse_use(const json::Value& value) {
   auto object = TRY(json::Object::open(value));
   auto id = TRY_CTX(model::MountIdTag::parse(TRY(object.string("id"))), "use.id");
@@ -52,15 +56,20 @@ Result<service::CreateVolume> parse_create_body(std::string_view body) {
 Result<service::AcquireMount> parse_acquire_body(std::string_view body, const model::VolumeId& volume) {
   auto object = TRY(parse_object(body));
   auto node = TRY(node_of(object));
+  std::string session = TRY(object.string("session"));
+  std::string claim = TRY(claim_of(object));
   std::string mount_point = TRY(object.string("mount-point"));
   auto use = TRY(parse_use(TRY(object.get("use"))));
+  const bool only_if_claimed = TRY(object.boolean_or("only-if-claimed", false));
   TRY(object.finish());
-  return service::AcquireMount{volume, std::move(node), std::move(mount_point), std::move(use)};
+  return service::AcquireMount{volume,           std::move(node),        std::move(session),
+                               std::move(claim), std::move(mount_point), std::move(use),
+                               only_if_claimed};
 }
 
 Result<service::UpdateMount> parse_update_body(std::string_view body, const model::VolumeId& volume) {
   auto object = TRY(parse_object(body));
-  service::UpdateMount request{volume, TRY(node_of(object))};
+  service::UpdateMount request{volume, TRY(node_of(object)), TRY(claim_of(object))};
   request.phase = TRY_CTX(model::parse_mount_phase(TRY(object.string("phase"))), "phase");
   request.message = TRY(object.string_or("message", ""));
   request.uses = TRY_CTX(wire::parse_uses(TRY(object.get("uses"))), "uses");
@@ -68,10 +77,15 @@ Result<service::UpdateMount> parse_update_body(std::string_view body, const mode
   return request;
 }
 
-Result<model::Node> parse_node_body(std::string_view body, const model::NodeName& name) {
-  auto node = TRY(wire::parse_node(TRY(parse_body(body)))).value;
-  if (node.name != name) return disagrees("name", node.name.str(), name.str());
-  return node;
+Result<service::OpenSession> parse_session_body(std::string_view body, const model::NodeName& name) {
+  auto object = TRY(parse_object(body));
+  service::OpenSession request{TRY(wire::parse_node(TRY(object.get("node")))).value,
+                               TRY(object.string("host"))};
+  if (request.node.name != name) return disagrees("node.name", request.node.name.str(), name.str());
+  constexpr auto kMaxTtl = static_cast<std::uint64_t>(service::OpenSession::kMaxTtl.count());
+  request.ttl = Millis(TRY(TRY(object.get("ttl-ms")).as_uint(kMaxTtl)));
+  TRY(object.finish());
+  return request;
 }
 
 Result<Millis> parse_wait_body(std::string_view body) {

@@ -19,7 +19,7 @@ Result<model::Tenant> parse_tenant_body(std::string_view body, const model::Tena
 Result<service::CreateVolume> parse_create_body(std::string_view body);
 Result<service::AcquireMount> parse_acquire_body(std::string_view body, const model::VolumeId& volume);
 Result<service::UpdateMount> parse_update_body(std::string_view body, const model::VolumeId& volume);
-Result<model::Node> parse_node_body(std::string_view body, const model::NodeName& name);
+Result<service::OpenSession> parse_session_body(std::string_view body, const model::NodeName& name);
 Result<Millis> parse_wait_body(std::string_view body);
 Result<service::TaskResult> parse_result_body(std::string_view body, std::string_view task);
 

@@ -74,8 +74,8 @@ class StubVolmaster final : public service::Volmaster {
   Result<model::Record<model::Mount>> update_mount(const Op& o, const service::UpdateMount& r) override {
     return answer(o, model::Mount{r.volume, "uid", r.node});
   }
-  Result<> release_mount(const Op& o, const model::VolumeId&, const model::NodeName& node) override {
-    asked_name = "released by " + node.str();
+  Result<> release_mount(const Op& o, const service::ReleaseMount& r) override {
+    asked_name = fmt::format("released by {} under {}{}", r.node.str(), r.claim, r.fenced ? ", fenced" : "");
     return done(o);
   }
   Result<> forget_mount(const Op& o, const model::VolumeId&) override {
@@ -89,8 +89,12 @@ class StubVolmaster final : public service::Volmaster {
     return page<model::Mount>(o, q);
   }
 
-  Result<model::Record<model::Node>> register_node(const Op& o, const model::Node& node) override {
-    return answer(o, node);
+  Result<model::Record<model::Session>> open_session(const Op& o, const service::OpenSession& r) override {
+    return answer(o, model::Session{r.node.name, "1", r.host, r.node.boot_id, r.ttl});
+  }
+  Result<> renew_session(const Op& o, const model::NodeName& node, const std::string& session) override {
+    asked_name = fmt::format("{} of {} renewed", session, node.str());
+    return done(o);
   }
   Result<model::Record<model::Node>> get_node(const Op& o, const model::NodeName& name) override {
     return answer(o, model::Node{name});

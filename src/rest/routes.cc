@@ -22,11 +22,12 @@ const std::vector<RouteInfo>& routes() {
       {"GET", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<get_mount>},
       {"PUT", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<acquire_mount>},
       {"PATCH", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<update_mount>},
-      {"DELETE", "/v1/mounts/{tenant}/{volume}", {"node"}, Kind::quick, answered_by<release_mount>},
+      {"DELETE", "/v1/mounts/{tenant}/{volume}", {"claim", "fenced", "node"}, Kind::quick, answered_by<release_mount>},
 
       {"GET", "/v1/nodes", {"after", "limit"}, Kind::quick, answered_by<list_nodes>},
       {"GET", "/v1/nodes/{node}", {}, Kind::quick, answered_by<get_node>},
-      {"PUT", "/v1/nodes/{node}", {}, Kind::quick, answered_by<register_node>},
+      {"PUT", "/v1/nodes/{node}/session", {}, Kind::quick, answered_by<open_session>},
+      {"POST", "/v1/nodes/{node}/session/{session}/renewal", {}, Kind::quick, answered_by<renew_session>},
       // before {task}: the first route that fits is taken, and no task is called "next"
       {"POST", "/v1/nodes/{node}/tasks/next", {}, Kind::quick, next_task},
       {"POST", "/v1/nodes/{node}/tasks/{task}", {}, Kind::quick, answered_by<finish_task>},

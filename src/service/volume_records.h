@@ -45,19 +45,40 @@ enum class RemoveMode {
   forget_record,  // volcli volume force-remove: the record only
 };
 
+struct OpenSession {
+  static constexpr Millis kMinTtl{2'000};  // what etcd can do
+  static constexpr Millis kMaxTtl{3'600'000};
+  model::Node node;
+  std::string host;  // what tells this host from another one with the same label
+  Millis ttl{30'000};
+};
+
+// A claim is made up by the node, anew for each time that it takes a volume: whoever repeats a call too late
+// names a claim that is over.
 struct AcquireMount {
   model::VolumeId volume;
   model::NodeName node;
+  std::string session;
+  std::string claim;
   std::string mount_point;
-  model::Use use;  // the first one
+  model::Use use;                // the first one
+  bool only_if_claimed = false;  // the node has it mounted: renew that under this session, or refuse
 };
 
 struct UpdateMount {
   model::VolumeId volume;
   model::NodeName node;
+  std::string claim;
   model::MountPhase phase = model::MountPhase::mounted;
   std::string message;
   std::vector<model::Use> uses;
+};
+
+struct ReleaseMount {
+  model::VolumeId volume;
+  model::NodeName node;
+  std::string claim;
+  bool fenced = false;  // the node had lost the right to it, and has let go of the image now
 };
 
 class VolumeRecords {
@@ -72,16 +93,23 @@ class VolumeRecords {
   // Errors: not_found, busy (mounted: says where, by which mount IDs, since when).
   virtual Result<> remove_volume(const Op& op, const model::VolumeId& id, RemoveMode mode) = 0;
 
-  // One compare-and-swap. Idempotent for the same node (the use is added). Errors: not_found, conflict
-  // (held by another node; names it), busy (not ready).
+  // One compare-and-swap. Idempotent for the same node (the use is added; the claim is the newest one).
+  // Errors: not_found, conflict (held by another node, and names it; or the session has ended; or, if
+  // only_if_claimed, the mount is no longer this node's), busy (not ready).
   virtual Result<model::Record<model::Mount>> acquire_mount(const Op& op, const AcquireMount& request) = 0;
-  // Replaces what the holder tells of its mount. Errors: not_found, conflict (another holder).
+  // Replaces what the holder tells of its mount. Errors: not_found, conflict (another holder or claim).
   virtual Result<model::Record<model::Mount>> update_mount(const Op& op, const UpdateMount& request) = 0;
-  // Idempotent: an absent record is success. Errors: conflict (held by another node).
-  virtual Result<> release_mount(const Op& op, const model::VolumeId& id, const model::NodeName& node) = 0;
+  // Idempotent: an absent record is success, and for one that was fenced another's record is, too: the node
+  // may attach the image again then. Errors: conflict (another holder or claim).
+  virtual Result<> release_mount(const Op& op, const ReleaseMount& request) = 0;
   virtual Result<Page<model::Mount>> list_mounts(const Op& op, const ListQuery& query) = 0;
 
-  virtual Result<model::Record<model::Node>> register_node(const Op& op, const model::Node& node) = 0;
+  // Makes the node known and its session, or finds the one it has: repeating it is harmless. The session
+  // ends when it is not renewed for its ttl, counted from when the call was made at the earliest.
+  // Errors: invalid_argument (ttl), conflict (another host has a session under this name).
+  virtual Result<model::Record<model::Session>> open_session(const Op& op, const OpenSession& request) = 0;
+  // It has its full ttl again. Errors: not_found (it has ended).
+  virtual Result<> renew_session(const Op& op, const model::NodeName& node, const std::string& session) = 0;
 };
 
 }  // namespace volplugin::service

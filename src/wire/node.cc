@@ -2,13 +2,56 @@
 #include "wire/records.h"
 
 namespace volplugin::wire {
+namespace {
+
+constexpr const char* kReady = "ready";
+constexpr const char* kLost = "lost";
+
+}  // namespace
+
+void write(json::Writer& writer, const model::Session& session, std::uint64_t revision) {
+  writer.begin_object().field("node", session.node.str()).field("id", session.id);
+  writer.field("host", session.host).field("boot-id", session.boot_id).field("ttl-ms", session.ttl.count());
+  writer.field("since", format_rfc3339(session.since));
+  if (revision != 0) writer.field("revision", revision);
+  writer.end_object();
+}
+
+Result<model::Versioned<model::Session>> parse_session(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
+  model::Session session{TRY(model::NodeTag::parse(TRY(object.string("node")))), TRY(object.string("id")),
+                         TRY(object.string("host")), TRY(object.string("boot-id"))};
+  constexpr auto kMaxTtl = static_cast<std::uint64_t>(service::OpenSession::kMaxTtl.count());
+  session.ttl = Millis(TRY(TRY(object.get("ttl-ms")).as_uint(kMaxTtl)));
+  session.since = TRY(parse_rfc3339(TRY(object.string("since"))));
+  const std::uint64_t revision = TRY(object.uint_or("revision", 0));
+  TRY(object.finish());
+  return model::Versioned<model::Session>{std::move(session), revision};
+}
+
+void write(json::Writer& writer, const model::Worker& worker) {
+  writer.begin_object().field("name", worker.name).field("since", format_rfc3339(worker.since)).end_object();
+}
+
+Result<model::Versioned<model::Worker>> parse_worker(const json::Value& value) {
+  auto object = TRY(json::Object::open(value));
+  model::Worker worker{TRY(object.string("name")), TRY(parse_rfc3339(TRY(object.string("since"))))};
+  TRY(object.finish());
+  return model::Versioned<model::Worker>{std::move(worker), 0};
+}
 
 void write(json::Writer& writer, const model::Node& node, std::uint64_t revision) {
   writer.begin_object().field("name", node.name.str()).field("version", node.version);
   writer.key("backends").begin_array();
   for (const auto& backend : node.backends) writer.string(backend);
   writer.end_array().field("boot-id", node.boot_id).field("started-at", format_rfc3339(node.started_at));
-  if (revision != 0) writer.field("connected", node.connected).field("revision", revision);
+  writer.key("fenced").begin_array();
+  for (const auto& volume : node.fenced) writer.string(volume);
+  writer.end_array();
+  if (revision != 0)
+    writer.field("state", node.lost ? kLost : kReady)
+        .field("connected", node.connected)
+        .field("revision", revision);
   writer.end_object();
 }
 
@@ -20,6 +63,9 @@ Result<model::Versioned<model::Node>> parse_node(const json::Value& value) {
     node.backends.push_back(TRY(backend.as_string()));
   node.boot_id = TRY(object.string_or("boot-id", ""));
   node.started_at = TRY(parse_rfc3339(TRY(object.string("started-at"))));
+  if (const auto fenced = object.find("fenced"))
+    for (const auto& volume : TRY(fenced->as_array())) node.fenced.push_back(TRY(volume.as_string()));
+  node.lost = TRY(object.string_or("state", kReady)) == kLost;
   node.connected = TRY(object.boolean_or("connected", false));
   const std::uint64_t revision = TRY(object.uint_or("revision", 0));
   TRY(object.finish());

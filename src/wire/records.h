@@ -23,6 +23,12 @@ Result<model::Versioned<model::Volume>> parse_volume(const json::Value& value);
 void write(json::Writer& writer, const model::Mount& mount, std::uint64_t revision = 0);
 Result<model::Versioned<model::Mount>> parse_mount(const json::Value& value);
 
+void write(json::Writer& writer, const model::Session& session, std::uint64_t revision = 0);
+Result<model::Versioned<model::Session>> parse_session(const json::Value& value);
+
+void write(json::Writer& writer, const model::Worker& worker);
+Result<model::Versioned<model::Worker>> parse_worker(const json::Value& value);
+
 void write(json::Writer& writer, const model::Node& node, std::uint64_t revision = 0);
 Result<model::Versioned<model::Node>> parse_node(const json::Value& value);
 

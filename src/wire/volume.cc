@@ -31,6 +31,7 @@ void write(json::Writer& writer, const model::Volume& volume, std::uint64_t revi
   writer.field("filesystem-type", volume.filesystem_type);
   if (volume.node) writer.field("node", volume.node->str());
   writer.field("operation", volume.operation);
+  if (!volume.worker.empty()) writer.field("worker", volume.worker);
   if (!volume.message.empty()) writer.field("message", volume.message);
   writer.field("created-at", format_rfc3339(volume.created_at));
   writer.field("changed-at", format_rfc3339(volume.changed_at));
@@ -50,6 +51,7 @@ Result<model::Versioned<model::Volume>> parse_volume(const json::Value& value) {
   const std::string node = TRY(object.string_or("node", ""));
   if (!node.empty()) volume.node = TRY(model::NodeTag::parse(node));
   volume.operation = TRY(object.string("operation"));
+  volume.worker = TRY(object.string_or("worker", ""));
   volume.message = TRY(object.string_or("message", ""));
   volume.created_at = TRY(time_or_zero(object, "created-at"));
   volume.changed_at = TRY(time_or_zero(object, "changed-at"));
@@ -77,13 +79,14 @@ void write(json::Writer& writer, const model::Mount& mount, std::uint64_t revisi
   writer.begin_object();
   writer.field("tenant", mount.volume.tenant.str()).field("name", mount.volume.volume.str());
   writer.field("uid", mount.volume_uid).field("node", mount.node.str());
+  writer.field("session", mount.session).field("claim", mount.claim);
   writer.field("fencing", mount.fencing).field("phase", to_string(mount.phase));
   writer.field("mount-point", mount.mount_point);
   if (!mount.message.empty()) writer.field("message", mount.message);
   writer.key("uses").begin_array();
   for (const auto& use : mount.uses) write(writer, use);
   writer.end_array().field("since", format_rfc3339(mount.since));
-  if (revision != 0) writer.field("revision", revision);
+  if (revision != 0) writer.field("stale", mount.stale).field("revision", revision);
   writer.end_object();
 }
 
@@ -92,12 +95,15 @@ Result<model::Versioned<model::Mount>> parse_mount(const json::Value& value) {
   auto id = TRY(parse_id(object));
   std::string uid = TRY(object.string("uid"));
   model::Mount mount{std::move(id), std::move(uid), TRY(model::NodeTag::parse(TRY(object.string("node"))))};
+  mount.session = TRY(object.string_or("session", ""));
+  mount.claim = TRY(object.string_or("claim", ""));
   mount.fencing = TRY(object.uint("fencing"));
   mount.phase = TRY(model::parse_mount_phase(TRY(object.string("phase"))));
   mount.mount_point = TRY(object.string("mount-point"));
   mount.message = TRY(object.string_or("message", ""));
   mount.uses = TRY(parse_uses(TRY(object.get("uses"))));
   mount.since = TRY(time_or_zero(object, "since"));
+  mount.stale = TRY(object.boolean_or("stale", false));
   const std::uint64_t revision = TRY(object.uint_or("revision", 0));
   TRY(object.finish());
   return model::Versioned<model::Mount>{std::move(mount), revision};

@@ -112,6 +112,8 @@ TEST(RecordJson, MountsNodesAndTasksReadBackWhole) {
   model::Mount mount{volume().id,
                      "uid-1",
                      *volume().node,
+                     "7",
+                     "claim-1",
                      9,
                      model::MountPhase::unmounting,
                      "/m",
@@ -121,6 +123,12 @@ TEST(RecordJson, MountsNodesAndTasksReadBackWhole) {
   EXPECT_EQ(to_text(parse_mount(*json::Value::parse(to_text(mount), "x"))->value), to_text(mount));
   model::Node node{*volume().node, "1.0", {"loop", "sim"}, "boot", FakeClock().wall()};
   EXPECT_EQ(to_text(parse_node(*json::Value::parse(to_text(node), "x"))->value), to_text(node));
+  node.fenced = {"t1/v"};
+  EXPECT_EQ(to_text(parse_node(*json::Value::parse(to_text(node), "x"))->value), to_text(node));
+  const model::Session session{*volume().node, "7", "host", "boot", Millis(30'000), FakeClock().wall()};
+  EXPECT_EQ(to_text(parse_session(*json::Value::parse(to_text(session), "x"))->value), to_text(session));
+  const model::Worker worker{"w", FakeClock().wall()};
+  EXPECT_EQ(to_text(parse_worker(*json::Value::parse(to_text(worker), "x"))->value), to_text(worker));
   const service::Task task{"t", service::TaskKind::remove, volume(), Millis(5)};
   EXPECT_EQ(to_text(*parse_task(*json::Value::parse(to_text(task), "x"))), to_text(task));
   service::TaskResult result{"t", make_error(Code::busy, "no", Effect::unknown), {}};

@@ -68,6 +68,10 @@ class World {
   control::ControlPlane& control();
   control::TaskQueue& tasks();
   ScriptedStorage& storage();
+  // The backend "sim": as volmaster has it, and what all hosts share.
+  backend::SimBackend& sim();
+  backend::SimCluster& cluster();
+  void end_session(const std::string& id);
 
  private:
   struct Plane;
@@ -123,8 +127,12 @@ class VolmasterContract : public ::testing::TestWithParam<Way> {
                                       const std::function<void(model::Tenant&)>& edit = {});
   Result<service::CreateOutcome> create(std::string_view name, const Options& options = {},
                                         std::string_view on_node = "");
+  // The id of the node's session; opens it.
+  std::string session(std::string_view of_node);
+  // Under the session of the node, which is opened if need be, and the claim "claim".
   Result<model::Record<model::Mount>> acquire(std::string_view name, std::string_view on_node,
                                               std::string_view mount_id);
+  Result<> release(std::string_view name, std::string_view by_node, const std::string& claim = "claim");
 
   World world_;
 };

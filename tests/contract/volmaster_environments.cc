@@ -16,13 +16,12 @@ namespace {
 
 constexpr Bytes kPoolSize = Bytes::gib(1024);
 
-executor::Backends make_backends() {
+executor::Backends make_backends(std::shared_ptr<backend::SimCluster> cluster) {
   using backend::Scope;
   using backend::SimBackend;
   using backend::SimCluster;
   executor::Backends backends;
-  backends["sim"] =
-      std::make_unique<SimBackend>(std::make_shared<SimCluster>(Scope::cluster, kPoolSize), "host");
+  backends["sim"] = std::make_unique<SimBackend>(std::move(cluster), "host");
   backends["local"] =
       std::make_unique<SimBackend>(std::make_shared<SimCluster>(Scope::host_local, kPoolSize), "host");
   return backends;
@@ -71,7 +70,9 @@ backend::ImageKey key_of(const model::Volume& of) {
 struct World::Plane {
   kv::MemoryStore store;
   std::unique_ptr<catalog::Catalog> catalog = must(catalog::Catalog::open(op_for(), store));
-  executor::Backends backends = make_backends();
+  std::shared_ptr<backend::SimCluster> cluster =
+      std::make_shared<backend::SimCluster>(backend::Scope::cluster, kPoolSize);
+  executor::Backends backends = make_backends(cluster);
   ScriptedStorage storage{backends};
   control::TaskQueue tasks{system_clock()};
   control::ControlPlane control{{*catalog, backends, storage, tasks, system_clock()}, settings()};
@@ -113,6 +114,16 @@ control::TaskQueue& World::tasks() {
 }
 ScriptedStorage& World::storage() {
   return plane_->storage;
+}
+
+backend::SimBackend& World::sim() {
+  return static_cast<backend::SimBackend&>(*plane_->backends.at("sim"));
+}
+backend::SimCluster& World::cluster() {
+  return *plane_->cluster;
+}
+void World::end_session(const std::string& id) {
+  must(plane_->store.revoke(op_for(), kv::LeaseId{std::stoull(id)}));
 }
 
 Result<service::Made> ScriptedStorage::make(const Op& op, const model::Volume& of) {
@@ -251,8 +262,18 @@ Result<service::CreateOutcome> VolmasterContract::create(std::string_view name, 
 Result<model::Record<model::Mount>> VolmasterContract::acquire(std::string_view name,
                                                                std::string_view on_node,
                                                                std::string_view mount_id) {
-  return master().acquire_mount(op_for(),
-                                {volume(name), node(on_node), "/mnt/" + std::string(name), use(mount_id)});
+  return master().acquire_mount(op_for(), {volume(name), node(on_node), session(on_node), "claim",
+                                           "/mnt/" + std::string(name), use(mount_id)});
+}
+
+std::string VolmasterContract::session(std::string_view of_node) {
+  return must(master().open_session(op_for(), {{node(of_node)}, "host-of-" + std::string(of_node)}))
+      ->value.id;
+}
+
+Result<> VolmasterContract::release(std::string_view name, std::string_view by_node,
+                                    const std::string& claim) {
+  return master().release_mount(op_for(), {volume(name), node(by_node), claim});
 }
 
 INSTANTIATE_TEST_SUITE_P(Volmaster, VolmasterContract, ::testing::Values(Way::in_process, Way::over_rest),

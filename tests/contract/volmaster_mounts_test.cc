@@ -61,7 +61,7 @@ TEST_P(VolmasterContract, HolderUpdatesItsMount) {
   must(create("t1/v"));
   must(acquire("t1/v", "n1", "id-1"));
   const service::UpdateMount leaving{
-      volume("t1/v"), node("n1"), model::MountPhase::unmounting, "\"busy\": files are open\n", {}};
+      volume("t1/v"), node("n1"), "claim", model::MountPhase::unmounting, "\"busy\": files are open\n", {}};
   const auto changed = must(master().update_mount(op_for(), leaving));
   EXPECT_EQ(changed->value.phase, model::MountPhase::unmounting);
   EXPECT_EQ(changed->value.message, "\"busy\": files are open\n");
@@ -81,6 +81,7 @@ TEST_P(VolmasterContract, HolderUpdatesItsMount) {
   EXPECT_EQ(ids_of(back->value), "id-2 ");
   const auto both = must(master().update_mount(op_for(), {.volume = volume("t1/v"),
                                                           .node = node("n1"),
+                                                          .claim = "claim",
                                                           .phase = model::MountPhase::mounted,
                                                           .message = "",
                                                           .uses = {use("x"), use("y")}}));
@@ -90,7 +91,7 @@ TEST_P(VolmasterContract, HolderUpdatesItsMount) {
 TEST_P(VolmasterContract, OnlyTheHolderUpdates) {
   upload("t1");
   must(create("t1/v"));
-  service::UpdateMount update{volume("t1/v"), node("n2")};
+  service::UpdateMount update{volume("t1/v"), node("n2"), "claim"};
   expect_error(master().update_mount(op_for(), update), Code::not_found, {"'t1/v'"});
   must(acquire("t1/v", "n1", "id-1"));
   expect_error(master().update_mount(op_for(), update), Code::conflict, {"'n1'"});
@@ -99,12 +100,11 @@ TEST_P(VolmasterContract, OnlyTheHolderUpdates) {
 TEST_P(VolmasterContract, ReleaseIsIdempotentAndOnlyForTheHolder) {
   upload("t1");
   must(create("t1/v"));
-  EXPECT_TRUE(master().release_mount(op_for(), volume("t1/v"), node("n1")));
+  EXPECT_TRUE(release("t1/v", "n1"));
   must(acquire("t1/v", "n1", "id-1"));
-  expect_error(master().release_mount(op_for(), volume("t1/v"), node("n2")), Code::conflict,
-               {"'t1/v'", "'n1'"});
-  EXPECT_TRUE(master().release_mount(op_for(), volume("t1/v"), node("n1")));
-  EXPECT_TRUE(master().release_mount(op_for(), volume("t1/v"), node("n1")));
+  expect_error(release("t1/v", "n2"), Code::conflict, {"'t1/v'", "'n1'"});
+  EXPECT_TRUE(release("t1/v", "n1"));
+  EXPECT_TRUE(release("t1/v", "n1"));
   expect_error(master().get_mount(op_for(), volume("t1/v")), Code::not_found);
   EXPECT_TRUE(acquire("t1/v", "n2", "id-2"));
 }
@@ -126,7 +126,7 @@ TEST_P(VolmasterContract, FencingGrowsWithEveryMount) {
     const auto held = must(acquire("t1/v", name, "id"));
     EXPECT_GT(held->value.fencing, last);
     last = held->value.fencing;
-    must(master().release_mount(op_for(), volume("t1/v"), node(name)));
+    must(release("t1/v", name));
   }
 }
 

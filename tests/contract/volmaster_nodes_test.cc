@@ -12,9 +12,9 @@ const Options kLocal{{"backend", "local"}, {"pool", "disk"}};
 TEST_P(VolmasterContract, NodeIsReadBackAsItWasRegistered) {
   model::Node told{node("n-1.example"), "0.1.0", {"loop", "lvm"}, "boot-1"};
   told.started_at = WallTime(Millis(1'700'000'000'001));
-  const auto stored = must(master().register_node(op_for(), told));
+  must(master().open_session(op_for(), {told, "host-1"}));
   const auto read = must(master().get_node(op_for(), told.name));
-  EXPECT_EQ(read->revision, stored->revision);
+  EXPECT_FALSE(read->value.lost);
   EXPECT_EQ(read->value.name, told.name);
   EXPECT_EQ(read->value.version, "0.1.0");
   EXPECT_EQ(read->value.backends, told.backends);
@@ -22,8 +22,9 @@ TEST_P(VolmasterContract, NodeIsReadBackAsItWasRegistered) {
   EXPECT_EQ(read->value.started_at, told.started_at);
   EXPECT_FALSE(read->value.connected);
   told.boot_id = "boot-2";
-  EXPECT_GT(must(master().register_node(op_for(), told))->revision, stored->revision);
-  must(master().register_node(op_for(), {node("n-0")}));
+  must(master().open_session(op_for(), {told, "host-1"}));
+  EXPECT_GT(must(master().get_node(op_for(), told.name))->revision, read->revision);
+  session("n-0");
   const auto page = must(master().list_nodes(op_for(), {}));
   ASSERT_EQ(page.items.size(), 2U);
   EXPECT_EQ(page.items[0]->value.name, node("n-0"));
@@ -33,7 +34,7 @@ TEST_P(VolmasterContract, NodeIsReadBackAsItWasRegistered) {
 }
 
 TEST_P(VolmasterContract, NodeThatAsksForWorkIsConnected) {
-  must(master().register_node(op_for(), {node("there")}));
+  session("there");
   EXPECT_FALSE(must(master().get_node(op_for(), node("there")))->value.connected);
   EXPECT_EQ(must(next_task(master(), node("there"), Millis(0))), std::nullopt);
   EXPECT_TRUE(must(master().get_node(op_for(), node("there")))->value.connected);

@@ -162,7 +162,7 @@ TEST_P(VolmasterContract, RemoveOfAMountedVolumeSaysWhereAndByWhom) {
     expect_error(master().remove_volume(op_for(), volume("t1/v"), mode), Code::busy,
                  {"'t1/v'", "'n1'", "id-one", "id-two", "2023-11-14T22:13:20.123Z"});
   EXPECT_TRUE(storage().has_image(made->value));
-  must(master().release_mount(op_for(), volume("t1/v"), node("n1")));
+  must(release("t1/v", "n1"));
   EXPECT_TRUE(master().remove_volume(op_for(), volume("t1/v"), RemoveMode::delete_data));
 }
 
@@ -204,7 +204,7 @@ TEST_P(VolmasterContract, LongAndOddNamesAreFine) {
     EXPECT_EQ(must(master().get_volume(op_for(), volume(name)))->value.id.name(), name);
     must(acquire(name, "node.with-dots_0", "mount.id_-"));
     EXPECT_EQ(must(master().get_mount(op_for(), volume(name)))->value.volume.name(), name);
-    must(master().release_mount(op_for(), volume(name), node("node.with-dots_0")));
+    must(release(name, "node.with-dots_0"));
     EXPECT_TRUE(master().remove_volume(op_for(), volume(name), RemoveMode::delete_data)) << name;
   }
 }

@@ -42,7 +42,7 @@ void check_mount(std::string_view text) {
 
 void check_node(std::string_view text) {
   static const auto name = *model::NodeTag::parse("n");
-  accepted(rest::parse_node_body(text, name));
+  accepted(rest::parse_session_body(text, name));
   accepted(rest::parse_result_body(text, "1"));
   if (const auto wait = rest::parse_wait_body(text); accepted(wait))
     CHECK(*wait >= Millis(0) && *wait <= rest::kMaxTaskWait);

@@ -93,4 +93,12 @@ Result<> SimBackend::detach(const Op& op, const ImageKey& key, std::unique_ptr<A
                      [&] { return cluster_->detach(host_, key, std::move(attachment)); });
 }
 
+Result<> SimBackend::fence(const Op& op, const ImageKey& key, const std::string& host) {
+  return with_faults(op, SimCall::fence, key.pool, [&] { return cluster_->fence(key, host); });
+}
+
+Result<> SimBackend::lift(const Op& op, const ImageKey& key, const std::string& host) {
+  return with_faults(op, SimCall::lift, key.pool, [&] { return cluster_->lift(key, host); });
+}
+
 }  // namespace volplugin::backend

@@ -4,7 +4,7 @@
 // Faults hit the next call of the named function, once, in the order they were set.
 #pragma once
 
-#include "backend/backend.h"
+#include "backend/fencing.h"
 #include "backend/sim/sim_cluster.h"
 
 #include <deque>
@@ -17,9 +17,20 @@
 
 namespace volplugin::backend {
 
-enum class SimCall { ensure, remove, inspect, list, inspect_pool, attach, attached_here, detach };
+enum class SimCall {
+  ensure,
+  remove,
+  inspect,
+  list,
+  inspect_pool,
+  attach,
+  attached_here,
+  detach,
+  fence,
+  lift
+};
 
-class SimBackend final : public Backend {
+class SimBackend final : public Backend, private Fencing {
  public:
   SimBackend(std::shared_ptr<SimCluster> cluster, std::string host);
 
@@ -28,6 +39,8 @@ class SimBackend final : public Backend {
   void hang_until_deadline(SimCall call) { add_fault(call, Fault::hang); }  // or until cancelled
 
   const Traits& traits() const override { return traits_; }
+  // Where images belong to one host there is nobody to cut off.
+  Fencing* fencing() override { return traits_.scope == Scope::cluster ? this : nullptr; }
   Result<> validate_pool(const std::string& pool) const override;
   Result<EnsureOutcome> ensure(const Op& op, const ImageKey& key, Bytes size) override;
   Result<Removed> remove(const Op& op, const ImageKey& key) override;
@@ -40,6 +53,9 @@ class SimBackend final : public Backend {
 
  private:
   enum class Fault { before, after, hang };
+
+  Result<> fence(const Op& op, const ImageKey& key, const std::string& host) override;
+  Result<> lift(const Op& op, const ImageKey& key, const std::string& host) override;
 
   void add_fault(SimCall call, Fault fault);
   template <class Action>

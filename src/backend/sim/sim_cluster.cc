@@ -171,6 +171,9 @@ Result<std::unique_ptr<Attachment>> SimCluster::attach(const std::string& host, 
   if (image->second.uid != key.uid || image->second.foreign) return foreign(key, Code::permission_denied);
   if (const auto present = device_of(host, place); present != devices_.end())
     return hold_locked(present->first, present->second);
+  if (image->second.fenced.contains(host))
+    return make_error(Code::permission_denied,
+                      fmt::format("host '{}' is cut off from image {}", host, name_of(key)));
   // Like the kernel: names are used again.
   DeviceKey name{host, ""};
   for (int number = 0;; ++number) {
@@ -196,6 +199,38 @@ Result<> SimCluster::detach(const std::string& host, const ImageKey& key,
   const std::lock_guard guard(mutex_);
   if (device_of(host, place_of(host, key)) == devices_.end()) return {};
   return make_error(Code::busy, fmt::format("the device of image {} is in use", name_of(key)));
+}
+
+Result<> SimCluster::fence(const ImageKey& key, const std::string& host) {
+  const std::lock_guard guard(mutex_);
+  const auto image = images_.find(place_of(host, key));
+  if (image == images_.end() || image->second.uid != key.uid)
+    return make_error(Code::not_found, fmt::format("image {} does not exist", name_of(key)));
+  image->second.fenced.insert(host);
+  return {};
+}
+
+Result<> SimCluster::lift(const ImageKey& key, const std::string& host) {
+  const std::lock_guard guard(mutex_);
+  const Place place = place_of(host, key);
+  if (device_of(host, place) != devices_.end())
+    return make_error(Code::busy, fmt::format("image {} is still attached on host '{}'", name_of(key), host));
+  if (const auto image = images_.find(place); image != images_.end()) image->second.fenced.erase(host);
+  return {};
+}
+
+Result<> SimCluster::write(const std::string& host, const ImageKey& key) const {
+  const std::lock_guard guard(mutex_);
+  const Place place = place_of(host, key);
+  const auto image = images_.find(place);
+  const auto hosts = hosts_showing(place);
+  if (image == images_.end() || std::ranges::find(hosts, host) == hosts.end())
+    return make_error(Code::unavailable,
+                      fmt::format("image {} is not attached on host '{}'", name_of(key), host));
+  if (image->second.fenced.contains(host))
+    return make_error(Code::permission_denied,
+                      fmt::format("host '{}' is cut off from image {}", host, name_of(key)));
+  return {};
 }
 
 }  // namespace volplugin::backend

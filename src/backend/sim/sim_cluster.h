@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,13 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
   std::unique_ptr<Attachment> attached_here(const std::string& host, const ImageKey& key);
   // `attachment` is given up first. Errors: busy while a use or another attachment is left.
   Result<> detach(const std::string& host, const ImageKey& key, std::unique_ptr<Attachment> attachment);
+  // Of the backend's fencing.
+  Result<> fence(const ImageKey& key, const std::string& host);
+  Result<> lift(const ImageKey& key, const std::string& host);
+
+  // What a program on `host` that has the image mounted tries: a write. Errors: unavailable (not attached
+  // there), permission_denied (fenced).
+  Result<> write(const std::string& host, const ImageKey& key) const;
 
  private:
   // Where an image is: host is empty when the whole cluster sees it.
@@ -58,6 +66,7 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
     std::string uid;
     Bytes size;
     bool foreign = false;
+    std::set<std::string> fenced{};  // hosts
   };
   struct Device {
     Place place;

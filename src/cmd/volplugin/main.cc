@@ -67,6 +67,8 @@ Result<> start(Roles& roles, const daemon::VolpluginSettings& settings) {
   request.listening_fd = socket_named(roles, "plugin");
   request.scope = settings.standalone ? "local" : "global";
   request.fetch_tasks = !settings.standalone;
+  request.session_ttl = settings.session_ttl;
+  request.mount_wait = settings.mount_wait;
   const auto& backends = settings.standalone ? roles.volmaster->backends() : roles.backends;
   for (const auto& [name, backend] : backends) request.backends.push_back(name);
   service::Volmaster& volmaster = settings.standalone

@@ -28,7 +28,8 @@ Result<http::Response> release_mount(const Call& call);
 // nodes.cc
 Result<http::Response> list_nodes(const Call& call);
 Result<http::Response> get_node(const Call& call);
-Result<http::Response> register_node(const Call& call);
+Result<http::Response> open_session(const Call& call);
+Result<http::Response> renew_session(const Call& call);
 void next_task(const Call& call, const Respond& respond);
 Result<http::Response> finish_task(const Call& call);
 

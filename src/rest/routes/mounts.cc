@@ -5,13 +5,26 @@
 #include "rest/routes/handlers.h"
 
 namespace volplugin::rest {
+namespace {
+
+Result<bool> flag_in(const auto& query, const std::string& key) {
+  const auto found = query.find(key);
+  if (found == query.end()) return false;
+  if (found->second != "true" && found->second != "false")
+    return make_error(Code::invalid_argument, fmt::format("query {}: '{}' is neither true nor false", key,
+                                                          model::printable(found->second)));
+  return found->second == "true";
+}
+
+}  // namespace
 
 Result<http::Response> list_mounts(const Call& call) {
   return page(TRY(call.master.list_mounts(call.op, TRY(list_query(call.query)))));
 }
 
+// Never 304: `stale` changes without a new revision.
 Result<http::Response> get_mount(const Call& call) {
-  return record_unless_known(call.request, TRY(call.master.get_mount(call.op, TRY(volume_in_path(call)))));
+  return record(200, TRY(call.master.get_mount(call.op, TRY(volume_in_path(call)))));
 }
 
 Result<http::Response> acquire_mount(const Call& call) {
@@ -24,7 +37,7 @@ Result<http::Response> update_mount(const Call& call) {
   return record(200, TRY(call.master.update_mount(call.op, TRY(parse_update_body(call.request.body, id)))));
 }
 
-// With a node: the holder gives it back. Without: a person drops the record, whoever holds it.
+// With a node and its claim: the holder gives it back. Without: a person drops the record, whoever holds it.
 Result<http::Response> release_mount(const Call& call) {
   const auto id = TRY(volume_in_path(call));
   const auto node = call.query.find("node");
@@ -32,7 +45,12 @@ Result<http::Response> release_mount(const Call& call) {
     TRY(call.master.forget_mount(call.op, id));
   } else {
     const auto name = TRY_CTX(model::NodeTag::parse(node->second), "query node");
-    TRY(call.master.release_mount(call.op, id, name));
+    const auto claim = call.query.find("claim");
+    if (claim == call.query.end())
+      return make_error(Code::invalid_argument,
+                        "query claim: is missing; the node says under which it holds");
+    const bool fenced = TRY(flag_in(call.query, "fenced"));
+    TRY(call.master.release_mount(call.op, {id, name, TRY(model::check_claim(claim->second)), fenced}));
   }
   return no_content();
 }

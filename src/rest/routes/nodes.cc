@@ -31,9 +31,15 @@ Result<http::Response> get_node(const Call& call) {
   return record(200, TRY(call.master.get_node(call.op, TRY(node_in_path(call)))));
 }
 
-Result<http::Response> register_node(const Call& call) {
+Result<http::Response> open_session(const Call& call) {
   const auto name = TRY(node_in_path(call));
-  return record(200, TRY(call.master.register_node(call.op, TRY(parse_node_body(call.request.body, name)))));
+  return record(200,
+                TRY(call.master.open_session(call.op, TRY(parse_session_body(call.request.body, name)))));
+}
+
+Result<http::Response> renew_session(const Call& call) {
+  TRY(call.master.renew_session(call.op, TRY(node_in_path(call)), call.params["session"]));
+  return no_content();
 }
 
 // Waits without a thread: the answer is sent from the callback.
