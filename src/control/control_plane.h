@@ -22,6 +22,9 @@ struct Settings {
   std::optional<model::NodeName> local_node;  // standalone: the node whose storage work is done in process
   std::string version;
   std::string store;  // shown in health; empty: it is not worth a word
+  // So long after its last change a volume that is not at rest may be in the hands of another volmaster on
+  // the same store, and recovery leaves it alone. 0: there is no other.
+  Millis others_at_work{0};
 };
 
 struct Parts {

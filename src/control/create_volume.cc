@@ -139,9 +139,17 @@ Result<> ControlPlane::settle_failed_make(const Op& op, const VolumeRecord& reco
 }
 
 Result<> ControlPlane::undo_create(const Op& op, const VolumeRecord& record) {
-  TRY(work_of(record->value)->remove(op, record->value));
+  // Said first: another volmaster that is making it still can then not acknowledge what is deleted here.
+  VolumeRecord undone = record;
+  if (record->value.phase == model::Phase::creating) {
+    model::Volume failed = record->value;
+    failed.phase = model::Phase::failed;
+    failed.message = "is being cleared away";
+    undone = TRY(store(op, record, std::move(failed)));
+  }
+  TRY(work_of(undone->value)->remove(op, undone->value));
   catalog::Edit edit;
-  edit.require(record).erase(parts_.catalog.volumes, record->value.id.name());
+  edit.require(undone).erase(parts_.catalog.volumes, undone->value.id.name());
   TRY(parts_.catalog.commit(op, std::move(edit)));
   return {};
 }

@@ -13,6 +13,8 @@ constexpr Millis kStartTimeout{30'000};
 constexpr Millis kRecoveryInterval{5'000};
 constexpr Millis kRecoveryTimeout{120'000};
 constexpr Millis kSecond{1'000};
+// What the API allows a call that works on storage, and its settling.
+constexpr Millis kLongestCall{130'000};
 constexpr mode_t kApiSocketMode = 0600;  // root only: the API is not authenticated
 
 bool is_local(const std::string& address) {
@@ -43,7 +45,8 @@ Result<executor::Backends> open_configured_backends(const CommonSettings& common
 
 VolmasterRole::VolmasterRole(const Request& request, const Clock& clock)
     : clock_(clock),
-      settings_{server_defaults(request.common), request.local_node, kVersion, request.store.shown},
+      settings_{server_defaults(request.common), request.local_node, kVersion, request.store.shown,
+                request.store.may_be_away ? kLongestCall : Millis(0)},
       mount_root_(request.mount_root),
       tasks_(clock) {}
 
