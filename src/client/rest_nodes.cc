@@ -28,8 +28,9 @@ std::string wait_body(const Op& op, Millis wait) {
 }  // namespace
 
 Result<model::Record<model::Node>> RestVolmaster::register_node(const Op& op, const model::Node& node) {
-  return exchange_.read(op, {"PUT", target_of(node.name), wire::to_text(node), {}},
-                        record_by<model::Node>(wire::parse_node));
+  Question question{"PUT", target_of(node.name), wire::to_text(node), {}};
+  question.repeatable = true;  // the record becomes what this says; nobody else writes it
+  return exchange_.read(op, question, record_by<model::Node>(wire::parse_node));
 }
 
 Result<model::Record<model::Node>> RestVolmaster::get_node(const Op& op, const model::NodeName& name) {
@@ -45,7 +46,8 @@ Result<service::Page<model::Node>> RestVolmaster::list_nodes(const Op& op, const
 
 void RestVolmaster::next_task(const Op& op, const model::NodeName& node, Millis wait, TaskCallback callback) {
   const auto next = [&]() -> Result<std::optional<service::Task>> {
-    const Question question{"POST", target_of(node) + "/tasks/next", wait_body(op, wait), {}};
+    Question question{"POST", target_of(node) + "/tasks/next", wait_body(op, wait), {}};
+    question.repeatable = false;  // a task may have been handed out with the answer that is lost
     const Answer answer = TRY(exchange_.ask(op, question));
     if (answer.status == 204) return std::optional<service::Task>();
     return std::optional(TRY(exchange_.understood(question, answer, wire::parse_task)));
@@ -56,7 +58,9 @@ void RestVolmaster::next_task(const Op& op, const model::NodeName& node, Millis 
 Result<> RestVolmaster::finish_task(const Op& op, const model::NodeName& node,
                                     const service::TaskResult& result) {
   const std::string target = fmt::format("{}/tasks/{}", target_of(node), http::encode(result.id));
-  return exchange_.tell(op, {"POST", target, wire::to_text(result), {}});
+  Question question{"POST", target, wire::to_text(result), {}};
+  question.repeatable = true;  // the first one ends the wait; nobody waits for a second
+  return exchange_.tell(op, question);
 }
 
 }  // namespace volplugin::client
