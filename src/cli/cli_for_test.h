@@ -219,8 +219,8 @@ class CliTest : public testing::Test {
     return code;
   }
   Connect connect() {
-    return [this](const std::string& asked) -> Result<std::unique_ptr<service::Volmaster>> {
-      address = asked;
+    return [this](const std::vector<std::string>& asked) -> Result<std::unique_ptr<service::Volmaster>> {
+      address = fmt::format("{}", fmt::join(asked, " "));
       if (connect_failure) return *connect_failure;
       return std::unique_ptr<service::Volmaster>(std::make_unique<FakeVolmaster>(fake));
     };
@@ -231,7 +231,7 @@ class CliTest : public testing::Test {
   bool in_is_terminal = false;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
-  std::string address;
+  std::string address;  // those that were connected to, with spaces between
   std::string out;
   std::string err;
 };

@@ -49,7 +49,7 @@ class Names {
  public:
   Names(const Line& line, const Connect& connect)
       : op_(system_clock(), kPatience, make_request_id(), "volcli") {
-    if (auto opened = connect(master_address(line))) volmaster_ = std::move(*opened);
+    if (auto opened = connect(master_addresses(line))) volmaster_ = std::move(*opened);
   }
 
   Words tenants() const {

@@ -4,6 +4,7 @@
 #include "base/check.h"
 
 #include <cstdlib>
+#include <ranges>
 
 #include <sys/stat.h>
 
@@ -33,6 +34,13 @@ std::pair<size_t, size_t> word_count(Argument argument) {
   return {0, 0};
 }
 
+std::vector<std::string> split_at_commas(const std::string& text) {
+  if (text.empty()) return {text};
+  std::vector<std::string> parts;
+  for (const auto part : std::views::split(text, ',')) parts.emplace_back(part.begin(), part.end());
+  return parts;
+}
+
 Result<> check_words(const Line& line) {
   const auto [least, most] = word_count(line.command->argument);
   const size_t count = line.words.size();
@@ -46,12 +54,13 @@ Result<> check_words(const Line& line) {
 
 }  // namespace
 
-std::string master_address(const Line& line) {
-  if (line.has("master")) return line.value("master");
+std::vector<std::string> master_addresses(const Line& line) {
+  if (const auto given = line.flags.find("master"); given != line.flags.end())
+    return split_at_commas(fmt::format("{}", fmt::join(given->second, ",")));
   // NOLINTNEXTLINE(concurrency-mt-unsafe): read before any thread exists
   const char* const from_environment = std::getenv("VOLPLUGIN_MASTER");
-  if (from_environment != nullptr && *from_environment != '\0') return from_environment;
-  return is_socket(kLocalSocket) ? fmt::format("unix://{}", kLocalSocket) : kDefaultAddress;
+  if (from_environment != nullptr && *from_environment != '\0') return split_at_commas(from_environment);
+  return {is_socket(kLocalSocket) ? fmt::format("unix://{}", kLocalSocket) : kDefaultAddress};
 }
 
 Result<Context> Context::open(const Line& line, Streams& streams, const Connect& connect) {
@@ -66,11 +75,11 @@ Context::Context(const Line& line, Streams& streams, const Connect& connect, Mil
     : line_(&line),
       streams_(&streams),
       connect_(&connect),
-      address_(master_address(line)),
+      addresses_(master_addresses(line)),
       op_(system_clock(), timeout, make_request_id(), "volcli") {}
 
 Result<service::Volmaster*> Context::volmaster() {
-  if (!volmaster_) volmaster_ = TRY((*connect_)(address_));
+  if (!volmaster_) volmaster_ = TRY((*connect_)(addresses_));
   return volmaster_.get();
 }
 

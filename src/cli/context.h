@@ -26,18 +26,21 @@ struct Streams {
   bool err_is_terminal = false;
 };
 
-// Opens the volmaster at an address (HOST:PORT or unix:///PATH); does not have to reach it yet.
-using Connect = std::function<Result<std::unique_ptr<service::Volmaster>>(const std::string& address)>;
+// Opens the volmasters at these addresses (HOST:PORT or unix:///PATH), of which any may be asked; does not
+// have to reach one yet.
+using Connect =
+    std::function<Result<std::unique_ptr<service::Volmaster>>(const std::vector<std::string>& addresses)>;
 
-// --master, else $VOLPLUGIN_MASTER, else the local socket if there is one, else 127.0.0.1:9005.
-std::string master_address(const Line& line);
+// --master, else $VOLPLUGIN_MASTER, else the local socket if there is one, else 127.0.0.1:9005. Several in
+// one text are separated by commas.
+std::vector<std::string> master_addresses(const Line& line);
 
 class Context {
  public:
   // Requires line.command. Errors: invalid_argument (global flags, number of words).
   static Result<Context> open(const Line& line, Streams& streams, const Connect& connect);
 
-  // Connects at the first call. Errors: invalid_argument (address), unavailable.
+  // Opens at the first call. Errors: invalid_argument (address).
   Result<service::Volmaster*> volmaster();
   const Op& op() const { return op_; }
 
@@ -48,7 +51,7 @@ class Context {
 
   const Line& line() const { return *line_; }
   Streams& streams() const { return *streams_; }
-  const std::string& address() const { return address_; }
+  const std::vector<std::string>& addresses() const { return addresses_; }
   std::optional<Format> asked_format() const { return format_; }
   Format list_format() const;
   bool quiet() const { return line_->has("quiet"); }
@@ -64,7 +67,7 @@ class Context {
   const Line* line_;
   Streams* streams_;
   const Connect* connect_;
-  std::string address_;
+  std::vector<std::string> addresses_;
   std::optional<Format> format_;
   Op op_;
   std::unique_ptr<service::Volmaster> volmaster_;

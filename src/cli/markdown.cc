@@ -39,6 +39,9 @@ A volume is named by one word, `TENANT/VOLUME`, or by two, `TENANT VOLUME`.
 
 The first of: `--master` (`--volmaster` means the same), the environment variable `VOLPLUGIN_MASTER`, the socket
 `/run/volplugin/api.sock` if it exists, `127.0.0.1:9005`.
+
+Of several volmasters that share an etcd, name all: with `--master` again, or separated by commas. The first one is
+asked; one that refuses connections or hangs costs two seconds at most, then the next one is asked.
 )";
 
 constexpr std::string_view kCompletion = R"(

@@ -124,6 +124,11 @@ TEST_F(Usage, AddressOfVolmaster) {
   EXPECT_EQ(address, "unix:///tmp/x");
   EXPECT_EQ(run("tenant list --master h:1"), 0);
   EXPECT_EQ(address, "h:1");
+  EXPECT_EQ(run("--master h:1 tenant list --master h:2,h:3"), 0);
+  EXPECT_EQ(address, "h:1 h:2 h:3");
+  ASSERT_EQ(::setenv("VOLPLUGIN_MASTER", "h:4,unix:///x", 1), 0);
+  EXPECT_EQ(run("tenant list"), 0);
+  EXPECT_EQ(address, "h:4 unix:///x");
   ASSERT_EQ(::setenv("VOLPLUGIN_MASTER", "", 1), 0);
   EXPECT_EQ(run("tenant list"), 0);
   EXPECT_THAT(address, testing::AnyOf("127.0.0.1:9005", "unix:///run/volplugin/api.sock"));

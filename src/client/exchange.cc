@@ -44,53 +44,70 @@ bool fits_header(std::string_view text) {
 
 }  // namespace
 
-Result<Exchange> Exchange::open(const std::string& address, std::string actor) {
-  auto client = TRY(http::Client::open(address));
-  return Exchange(std::move(client), std::move(actor));
+Result<Exchange> Exchange::open(const std::vector<std::string>& addresses, std::string actor,
+                                Patience patience) {
+  auto masters = TRY(Masters::open(addresses, patience));
+  return Exchange(std::move(masters), std::move(actor));
 }
 
-Error Exchange::not_understood(const Question& question, int status, std::string_view why) const {
+Error Exchange::not_understood(const Question& question, const Answer& answer, std::string_view why) {
   return make_error(Code::corrupt,
                     fmt::format("{} answered {} {} with status {}, but not as volmaster does: {}",
-                                client_->address(), question.method, question.target, status, why),
+                                answer.from, question.method, question.target, answer.status, why),
                     Effect::unknown);
 }
 
-Result<http::ClientResponse> Exchange::send(const Op& op, const Question& question) const {
+Result<http::ClientResponse> Exchange::send(const Op& op, http::Client& master,
+                                            const Question& question) const {
   http::ClientRequest request{question.method, question.target, question.headers, question.body};
   if (fits_header(op.request_id())) request.headers.emplace_back("X-Request-Id", op.request_id());
   if (fits_header(actor_)) request.headers.emplace_back("X-Volplugin-Actor", actor_);
   request.headers.emplace_back("Request-Timeout-Ms", std::to_string(timeout_to_tell(op).count()));
   if (!request.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
-  auto response = client_->send(op, request);
-  if (!response && response.error().code == Code::unavailable && response.error().effect == Effect::none)
-    response.error().message += "; is volmaster (or volplugin --standalone) running? see --master";
-  return response;
+  return master.send(op, request);
 }
 
-Result<Answer> Exchange::ask(const Op& op, const Question& question) const {
-  const auto response = TRY(send(op, question));
-  Answer answer{response.status, std::nullopt};
+Result<Answer> Exchange::read_answer(const Question& question, const http::ClientResponse& response,
+                                     const std::string& from) {
+  Answer answer{response.status, std::nullopt, from};
   const bool success = response.status >= 200 && response.status < 300;
   if (response.body.empty() && success) return answer;
   auto body = json::Value::parse(response.body, "answer");
   if (!body)
-    return not_understood(question, response.status,
-                          fmt::format("'{}' is no JSON", model::printable(response.body)));
+    return not_understood(question, answer, fmt::format("'{}' is no JSON", model::printable(response.body)));
   if (!success && response.header("content-type").starts_with(kProblem)) {
     auto problem = parse_problem(*body, response.status);
-    if (!problem) return not_understood(question, response.status, problem.error().message);
+    if (!problem) return not_understood(question, answer, problem.error().message);
     return std::move(problem->error);
   }
   if (!success && response.status != question.also_an_answer)
-    return not_understood(question, response.status, fmt::format("'{}'", model::printable(response.body)));
+    return not_understood(question, answer, fmt::format("'{}'", model::printable(response.body)));
   answer.body = std::move(*body);
   return answer;
 }
 
+Result<Answer> Exchange::ask(const Op& op, const Question& question) const {
+  const auto kind = question.method == "GET" ? Masters::Kind::read
+                    : question.repeatable    ? Masters::Kind::repeatable
+                                             : Masters::Kind::once;
+  std::optional<Answer> answer;
+  bool answered = false;  // by anybody, with anything
+  auto asked = masters_->ask(op, kind, [&](const Op& its_op, http::Client& master) -> Result<> {
+    const auto response = TRY(send(its_op, master, question));
+    answered = true;
+    answer = TRY(read_answer(question, response, master.address()));
+    return {};
+  });
+  if (asked) return std::move(*answer);
+  Error error = std::move(asked.error());
+  if (!answered && error.code == Code::unavailable && error.effect == Effect::none)
+    error.message += "; is volmaster (or volplugin --standalone) running? see --master";
+  return error;
+}
+
 Result<> Exchange::tell(const Op& op, const Question& question) const {
   const Answer answer = TRY(ask(op, question));
-  if (answer.status != 204) return not_understood(question, answer.status, "204 was expected");
+  if (answer.status != 204) return not_understood(question, answer, "204 was expected");
   return {};
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exchange: one question to volmaster's REST API and its answer, as JSON. Problem documents become the
-// Error they were made of. Thread-safe; blocks at most until the Op ends.
+// Exchange: one question to the REST API of one of several volmasters and its answer, as JSON. Problem
+// documents become the Error they were made of. Thread-safe; blocks at most until the Op ends.
 #pragma once
 
 #include "base/op.h"
 #include "base/result.h"
+#include "client/masters.h"
 #include "http/client.h"
 #include "json/reader.h"
 
@@ -20,20 +21,27 @@ struct Question {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
   int also_an_answer = 0;  // a status besides 2xx that is no error
+  // Of a change: another volmaster may be sent the same when nobody knows whether the first one made it.
+  // False unless making it twice is making it once; each question says why.
+  bool repeatable = false;
 };
 
 struct Answer {
   int status = 0;
   std::optional<json::Value> body;  // of 204 and other empty ones: none
+  std::string from;                 // address
 };
 
 class Exchange {
  public:
   // See RestVolmaster::open().
-  static Result<Exchange> open(const std::string& address, std::string actor);
+  static Result<Exchange> open(const std::vector<std::string>& addresses, std::string actor,
+                               Patience patience);
 
-  // Any success. Errors: what the server answered; those of http::Client::send; corrupt with
-  // Effect::unknown for an answer that is neither.
+  size_t masters() const { return masters_->count(); }
+
+  // Any success. Errors: what the server answered; those of http::Client::send and Masters::ask; corrupt
+  // with Effect::unknown for an answer that is neither.
   Result<Answer> ask(const Op& op, const Question& question) const;
 
   // The same for what is answered with 204, nothing.
@@ -43,9 +51,9 @@ class Exchange {
   template <class Parse>
   auto understood(const Question& question, const Answer& answer, Parse parse) const
       -> decltype(parse(*answer.body)) {
-    if (!answer.body) return not_understood(question, answer.status, "it has no body");
+    if (!answer.body) return not_understood(question, answer, "it has no body");
     auto parsed = parse(*answer.body);
-    if (!parsed) return not_understood(question, answer.status, parsed.error().message);
+    if (!parsed) return not_understood(question, answer, parsed.error().message);
     return parsed;
   }
 
@@ -58,12 +66,14 @@ class Exchange {
   }
 
  private:
-  Exchange(std::unique_ptr<http::Client> client, std::string actor)
-      : client_(std::move(client)), actor_(std::move(actor)) {}
-  Error not_understood(const Question& question, int status, std::string_view why) const;
-  Result<http::ClientResponse> send(const Op& op, const Question& question) const;
+  Exchange(std::unique_ptr<Masters> masters, std::string actor)
+      : masters_(std::move(masters)), actor_(std::move(actor)) {}
+  static Error not_understood(const Question& question, const Answer& answer, std::string_view why);
+  Result<http::ClientResponse> send(const Op& op, http::Client& master, const Question& question) const;
+  static Result<Answer> read_answer(const Question& question, const http::ClientResponse& response,
+                                    const std::string& from);
 
-  std::unique_ptr<http::Client> client_;
+  std::unique_ptr<Masters> masters_;
   std::string actor_;
 };
 

@@ -32,25 +32,31 @@ std::string update_body(const service::UpdateMount& request) {
 
 Result<model::Record<model::Mount>> RestVolmaster::acquire_mount(const Op& op,
                                                                  const service::AcquireMount& request) {
-  return exchange_.read(op, {"PUT", volume_target(kMounts, request.volume), acquire_body(request), {}},
-                        record_by<model::Mount>(wire::parse_mount));
+  Question question{"PUT", volume_target(kMounts, request.volume), acquire_body(request), {}};
+  question.repeatable = true;  // for the same node and use, the record stays as the first one made it
+  return exchange_.read(op, question, record_by<model::Mount>(wire::parse_mount));
 }
 
 Result<model::Record<model::Mount>> RestVolmaster::update_mount(const Op& op,
                                                                 const service::UpdateMount& request) {
-  return exchange_.read(op, {"PATCH", volume_target(kMounts, request.volume), update_body(request), {}},
-                        record_by<model::Mount>(wire::parse_mount));
+  Question question{"PATCH", volume_target(kMounts, request.volume), update_body(request), {}};
+  question.repeatable = true;  // of this claim only, whose node sends one after the other
+  return exchange_.read(op, question, record_by<model::Mount>(wire::parse_mount));
 }
 
 Result<> RestVolmaster::release_mount(const Op& op, const service::ReleaseMount& request) {
   const std::string target = fmt::format("{}?node={}&claim={}{}", volume_target(kMounts, request.volume),
                                          http::encode(request.node.str()), http::encode(request.claim),
                                          request.fenced ? "&fenced=true" : "");
-  return exchange_.tell(op, {"DELETE", target, "", {}});
+  Question question{"DELETE", target, "", {}};
+  question.repeatable = true;  // of this claim only; a later one of the same node is another
+  return exchange_.tell(op, question);
 }
 
 Result<> RestVolmaster::forget_mount(const Op& op, const model::VolumeId& id) {
-  return exchange_.tell(op, {"DELETE", volume_target(kMounts, id), "", {}});
+  Question question{"DELETE", volume_target(kMounts, id), "", {}};
+  question.repeatable = false;  // the record of a mount made since would go too
+  return exchange_.tell(op, question);
 }
 
 Result<model::Record<model::Mount>> RestVolmaster::get_mount(const Op& op, const model::VolumeId& id) {

@@ -33,13 +33,16 @@ Result<model::Record<model::Session>> RestVolmaster::open_session(const Op& op,
   writer.begin_object().key("node");
   wire::write(writer, request.node);
   writer.field("host", request.host).field("ttl-ms", request.ttl.count()).end_object();
-  return exchange_.read(op, {"PUT", target_of(request.node.name) + "/session", writer.take(), {}},
-                        record_by<model::Session>(wire::parse_session));
+  Question question{"PUT", target_of(request.node.name) + "/session", writer.take(), {}};
+  question.repeatable = true;  // the same host finds the session that it opened
+  return exchange_.read(op, question, record_by<model::Session>(wire::parse_session));
 }
 
 Result<> RestVolmaster::renew_session(const Op& op, const model::NodeName& node, const std::string& session) {
-  return exchange_.tell(
-      op, {"POST", fmt::format("{}/session/{}/renewal", target_of(node), http::encode(session)), "", {}});
+  const std::string target = fmt::format("{}/session/{}/renewal", target_of(node), http::encode(session));
+  Question question{"POST", target, "", {}};
+  question.repeatable = true;  // a session that was renewed twice has its full time once
+  return exchange_.tell(op, question);
 }
 
 Result<model::Record<model::Node>> RestVolmaster::get_node(const Op& op, const model::NodeName& name) {
@@ -55,7 +58,8 @@ Result<service::Page<model::Node>> RestVolmaster::list_nodes(const Op& op, const
 
 void RestVolmaster::next_task(const Op& op, const model::NodeName& node, Millis wait, TaskCallback callback) {
   const auto next = [&]() -> Result<std::optional<service::Task>> {
-    const Question question{"POST", target_of(node) + "/tasks/next", wait_body(op, wait), {}};
+    Question question{"POST", target_of(node) + "/tasks/next", wait_body(op, wait), {}};
+    question.repeatable = false;  // a task may have been handed out with the answer that is lost
     const Answer answer = TRY(exchange_.ask(op, question));
     if (answer.status == 204) return std::optional<service::Task>();
     return std::optional(TRY(exchange_.understood(question, answer, wire::parse_task)));
@@ -66,7 +70,9 @@ void RestVolmaster::next_task(const Op& op, const model::NodeName& node, Millis 
 Result<> RestVolmaster::finish_task(const Op& op, const model::NodeName& node,
                                     const service::TaskResult& result) {
   const std::string target = fmt::format("{}/tasks/{}", target_of(node), http::encode(result.id));
-  return exchange_.tell(op, {"POST", target, wire::to_text(result), {}});
+  Question question{"POST", target, wire::to_text(result), {}};
+  question.repeatable = true;  // the first one ends the wait; nobody waits for a second
+  return exchange_.tell(op, question);
 }
 
 }  // namespace volplugin::client

@@ -32,6 +32,8 @@ Result<model::Record<model::Tenant>> RestVolmaster::put_tenant(const Op& op, con
                                                                std::optional<std::uint64_t> if_revision) {
   Question question{"PUT", target_of(tenant.name), wire::to_text(tenant), {}};
   add_condition(question, if_revision);
+  // The policy becomes what this says. With a revision a repeat would fail because of the first one.
+  question.repeatable = !if_revision;
   return exchange_.read(op, question, record_by<model::Tenant>(parse_tenant));
 }
 
@@ -39,6 +41,7 @@ Result<> RestVolmaster::delete_tenant(const Op& op, const model::TenantName& nam
                                       std::optional<std::uint64_t> if_revision) {
   Question question{"DELETE", target_of(name), "", {}};
   add_condition(question, if_revision);
+  question.repeatable = false;  // a policy that was uploaded since under the same name would go too
   return exchange_.tell(op, question);
 }
 

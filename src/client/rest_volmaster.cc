@@ -27,8 +27,9 @@ Result<service::Health> parse_health(const json::Value& value) {
 
 }  // namespace
 
-Result<std::unique_ptr<RestVolmaster>> RestVolmaster::open(const std::string& address, std::string actor) {
-  auto exchange = TRY(Exchange::open(address, std::move(actor)));
+Result<std::unique_ptr<RestVolmaster>> RestVolmaster::open(const std::vector<std::string>& addresses,
+                                                           std::string actor, Patience patience) {
+  auto exchange = TRY(Exchange::open(addresses, std::move(actor), patience));
   return std::unique_ptr<RestVolmaster>(new RestVolmaster(std::move(exchange)));
 }
 

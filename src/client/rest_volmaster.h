@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RestVolmaster: a volmaster elsewhere, over its REST API (api/openapi.yaml). One file per resource.
+// RestVolmaster: volmasters elsewhere that serve the same records, over their REST API (api/openapi.yaml).
+// One file per resource. Which of them is asked, and what happens when one does not answer: see Masters.
 // Errors that volmaster answered come back as they were made; see http::Client for those of the way.
 // Thread-safe; keeps connections alive.
 #pragma once
@@ -14,9 +15,10 @@ namespace volplugin::client {
 
 class RestVolmaster final : public service::Volmaster {
  public:
-  // `address`: "host:port" or "unix:///path"; does not connect. `actor` says to volmaster who asks:
-  // letters, digits, - and _, at most 64. Errors: invalid_argument.
-  static Result<std::unique_ptr<RestVolmaster>> open(const std::string& address, std::string actor);
+  // `addresses`: "host:port" or "unix:///path", the first one is preferred; does not connect. `actor` says
+  // to volmaster who asks: letters, digits, - and _, at most 64. Errors: invalid_argument.
+  static Result<std::unique_ptr<RestVolmaster>> open(const std::vector<std::string>& addresses,
+                                                     std::string actor, Patience patience = {});
 
   Result<model::Record<model::Tenant>> put_tenant(const Op& op, const model::Tenant& tenant,
                                                   std::optional<std::uint64_t> if_revision) override;
@@ -45,7 +47,8 @@ class RestVolmaster final : public service::Volmaster {
   Result<model::Record<model::Node>> get_node(const Op& op, const model::NodeName& name) override;
   Result<service::Page<model::Node>> list_nodes(const Op& op, const service::ListQuery& query) override;
   // Blocks until there is an answer and calls back on the caller's thread. A shorter wait than asked for
-  // may be kept: never one that would outlast the Op.
+  // may be kept: never one that would outlast the Op. A node's work may be asked for at any volmaster, and
+  // only the one that handed it out wants the result: both calls are for an object with one address.
   void next_task(const Op& op, const model::NodeName& node, Millis wait, TaskCallback callback) override;
   Result<> finish_task(const Op& op, const model::NodeName& node, const service::TaskResult& result) override;
 

@@ -25,7 +25,7 @@ class RestVolmasterTest : public ::testing::Test {
     directory_ = ::mkdtemp(pattern.data());
     const auto address = server_.listen("unix://" + directory_ + "/s");
     EXPECT_TRUE(address && server_.start());
-    master_ = std::move(*RestVolmaster::open(*address, "tester"));
+    master_ = std::move(*RestVolmaster::open({*address}, "tester"));
   }
   ~RestVolmasterTest() override {
     server_.stop();
@@ -154,7 +154,7 @@ TEST_F(RestVolmasterTest, BadHealthIsAnAnswer) {
 
 TEST_F(RestVolmasterTest, RefusedConnectionSaysWhatToDo) {
   const std::string nowhere = "unix://" + directory_ + "/nobody";
-  const auto master = std::move(*RestVolmaster::open(nowhere, "tester"));
+  const auto master = std::move(*RestVolmaster::open({nowhere}, "tester"));
   const auto got = master->get_volume(op_, id_);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, Code::unavailable);
@@ -165,7 +165,7 @@ TEST_F(RestVolmasterTest, RefusedConnectionSaysWhatToDo) {
 }
 
 TEST(RestVolmasterOpenTest, BadAddressIsRefused) {
-  EXPECT_EQ(RestVolmaster::open("nonsense", "a").error().code, Code::invalid_argument);
+  EXPECT_EQ(RestVolmaster::open({"nonsense"}, "a").error().code, Code::invalid_argument);
 }
 
 }  // namespace

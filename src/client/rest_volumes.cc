@@ -32,11 +32,16 @@ std::string_view word_of(service::RemoveMode mode) {
   return "";
 }
 
+bool may_have_happened(const Result<>& outcome) {
+  return !outcome && outcome.error().effect == Effect::unknown;
+}
+
 }  // namespace
 
 Result<service::CreateOutcome> RestVolmaster::create_volume(const Op& op,
                                                             const service::CreateVolume& request) {
-  const Question question{"POST", std::string(kVolumes), create_body(request), {}};
+  Question question{"POST", std::string(kVolumes), create_body(request), {}};
+  question.repeatable = true;  // a volume with these options is success, and what is half made is made anew
   const Answer answer = TRY(exchange_.ask(op, question));
   auto volume = TRY(exchange_.understood(question, answer, record_by<model::Volume>(wire::parse_volume)));
   return service::CreateOutcome{std::move(volume), answer.status == 201};
@@ -53,9 +58,25 @@ Result<service::Page<model::Volume>> RestVolmaster::list_volumes(const Op& op,
                         page_by<model::Volume>(wire::parse_volume));
 }
 
+// The request names a volume, and the name may have gone to a new volume when it is repeated: so it is
+// repeated only while the same volume is there. That there is none any more is what was asked for.
 Result<> RestVolmaster::remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) {
   const std::string target = fmt::format("{}?mode={}", volume_target(kVolumes, id), word_of(mode));
-  return exchange_.tell(op, {"DELETE", target, "", {}});
+  Question question{"DELETE", target, "", {}};
+  question.repeatable = false;
+  // Who forces something looks for himself what came of it.
+  if (exchange_.masters() == 1 || mode == service::RemoveMode::forget_record)
+    return exchange_.tell(op, question);
+  const auto meant = get_volume(op, id);
+  auto removed = exchange_.tell(op, question);
+  for (size_t i = 1; i < exchange_.masters() && may_have_happened(removed) && meant; ++i) {
+    const auto left = get_volume(op, id);
+    if (!left && left.error().code != Code::not_found) break;
+    if (!left || (*left)->value.uid != (*meant)->value.uid) return {};
+    removed = exchange_.tell(op, question);
+    if (!removed) removed.error().effect = Effect::unknown;  // what the first one does is still open
+  }
+  return removed;
 }
 
 }  // namespace volplugin::client

@@ -57,7 +57,8 @@ Result<std::unique_ptr<AgentRole>> AgentRole::open(const Request& request, servi
     TRY(role->server_->adopt(*request.listening_fd));
   else
     TRY(role->server_->listen("unix://" + request.plugin_socket, {kPluginSocketMode}));
-  if (request.fetch_tasks) role->tasks_ = std::make_unique<node::TaskLoop>(*role->agent_, volmaster, clock);
+  if (!request.task_sources.empty())
+    role->tasks_ = std::make_unique<node::TaskLoop>(*role->agent_, request.task_sources, clock);
   // The first pass runs while Docker is served already; calls for one volume wait for their turn.
   role->recovery_ = std::make_unique<Periodic>(
       "agent-recovery", kRecoveryInterval, [self, &clock](const std::stop_token& stop) {

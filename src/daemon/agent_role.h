@@ -23,7 +23,8 @@ class AgentRole {
     std::string plugin_socket;        // path
     std::optional<int> listening_fd;  // from socket activation, instead of plugin_socket
     std::string scope;                // "local" or "global"
-    bool fetch_tasks = false;         // volmaster is another process
+    // Where storage work of this node comes from; none when volmaster is in this process.
+    std::vector<service::Volmaster*> task_sources;
     std::vector<std::string> backends;
     Millis session_ttl{30'000};
     Millis mount_wait{0};

@@ -158,9 +158,12 @@ Parsed parse_volplugin(std::span<const char* const> args, VolpluginSettings& set
   add_common(app, settings.common, "volplugin");
   app.add_flag("--standalone", settings.standalone,
                "Run volmaster in this process, over a store in the data directory");
-  app.add_option("--master", settings.master, "volmaster to use: host:port or unix:///path")
+  app.add_option("--master", settings.masters,
+                 "volmaster to use: host:port or unix:///path; may be given several times, for volmasters "
+                 "that share an etcd (default: 127.0.0.1:9005)")
       ->envname("MASTER")
-      ->capture_default_str();
+      ->take_all()
+      ->delimiter(',');
   app.add_option("--plugin-socket", settings.plugin_socket,
                  "Socket for the Docker engine; its name is the driver's")
       ->capture_default_str();

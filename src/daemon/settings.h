@@ -33,7 +33,7 @@ struct VolmasterSettings {
 struct VolpluginSettings {
   CommonSettings common;
   bool standalone = false;
-  std::string master = "127.0.0.1:9005";
+  std::vector<std::string> masters = {"127.0.0.1:9005"};
   std::string plugin_socket = "/run/docker/plugins/volplugin.sock";
   std::string api_socket = "/run/volplugin/api.sock";
   std::string mount_root;  // empty: mounts/ in the data directory

@@ -40,7 +40,7 @@ Result<Tenant> validate_tenant(Tenant tenant);
 //   (none) --create--> creating --made--> ready --remove--> removing --gone--> (none)
 //                         |                                     |
 //                         +--undone--> (none)                   +-- stays until the image is gone
-//                         +--undoing failed--> failed --create or remove--> ...
+//                         +--cleared away by a later call, or undoing failed--> failed --undone--> (none)
 enum class Phase { creating, ready, removing, failed };
 std::string_view to_string(Phase phase);
 Result<Phase> parse_phase(std::string_view word);

@@ -12,9 +12,9 @@ constexpr Millis kPollWait{25'000};   // below usual proxy and NAT timeouts
 constexpr Millis kPollSlack{10'000};  // for the answer to come back
 constexpr Millis kReportTimeout{30'000};
 constexpr Millis kLastReportTimeout{3'000};  // when the agent is ending
-constexpr Millis kRetryPause{500};           // volmaster cannot be reached
+constexpr Millis kFirstPause{100};           // volmaster cannot be reached
 
-void pause(std::stop_token stop, Millis time) {
+void pause(const std::stop_token& stop, Millis time) {
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
@@ -23,13 +23,22 @@ void pause(std::stop_token stop, Millis time) {
 
 }  // namespace
 
-TaskLoop::TaskLoop(Agent& agent, service::Volmaster& volmaster, const Clock& clock)
-    : agent_(agent), volmaster_(volmaster), clock_(clock) {
-  for (int i = 0; i < kParallel; ++i)
-    threads_.emplace_back([this, i](std::stop_token stop) {
-      pthread_setname_np(pthread_self(), fmt::format("agent-task-{}", i).c_str());
-      run(stop);
-    });
+struct TaskLoop::Source {
+  service::Volmaster& volmaster;
+  std::mutex polling;  // one poll per node at a time: the idle threads queue here
+  Millis pause{kFirstPause};
+};
+
+TaskLoop::TaskLoop(Agent& agent, const std::vector<service::Volmaster*>& volmasters, const Clock& clock)
+    : agent_(agent), clock_(clock) {
+  for (auto* const volmaster : volmasters) {
+    Source& source = *sources_.emplace_back(std::make_unique<Source>(*volmaster));
+    for (int i = 0; i < kParallel; ++i)
+      threads_.emplace_back([this, &source, i](const std::stop_token& stop) {
+        pthread_setname_np(pthread_self(), fmt::format("agent-task-{}", i).c_str());
+        run(stop, source);
+      });
+  }
 }
 
 // All at once: each thread's own end would wait for its turn to poll, which another one holds.
@@ -37,36 +46,40 @@ TaskLoop::~TaskLoop() {
   for (auto& thread : threads_) thread.request_stop();
 }
 
-void TaskLoop::run(std::stop_token stop) {
+void TaskLoop::run(const std::stop_token& stop, Source& source) {
   while (!stop.stop_requested()) {
-    const auto task = fetch(stop);
+    const auto task = fetch(stop, source);
     if (!task) continue;
     // Told to end, the agent undoes what it has begun instead of waiting for it.
     const Op op(clock_, task->remaining, task->id, "volmaster", stop);
     const auto result = agent_.run_task(op, *task);
     // Not delivered: volmaster's record says that the work is pending, and recovery asks again.
     const Op report(clock_, stop.stop_requested() ? kLastReportTimeout : kReportTimeout, task->id, "agent");
-    (void)volmaster_.finish_task(report, agent_.name(), result).has_value();
+    (void)source.volmaster.finish_task(report, agent_.name(), result).has_value();
   }
 }
 
-std::optional<service::Task> TaskLoop::fetch(std::stop_token stop) {
-  const std::lock_guard turn(polling_);
+std::optional<service::Task> TaskLoop::fetch(const std::stop_token& stop, Source& source) {
+  const std::lock_guard turn(source.polling);
   if (stop.stop_requested()) return std::nullopt;
   const Op op(clock_, kPollWait + kPollSlack, make_request_id(), "agent", stop);
   std::mutex mutex;
   std::condition_variable arrived;
   std::optional<Result<std::optional<service::Task>>> answer;
-  volmaster_.next_task(op, agent_.name(), kPollWait, [&](Result<std::optional<service::Task>> got) {
+  source.volmaster.next_task(op, agent_.name(), kPollWait, [&](Result<std::optional<service::Task>> got) {
     const std::lock_guard lock(mutex);
     answer = std::move(got);
     arrived.notify_one();
   });
   std::unique_lock lock(mutex);
   arrived.wait(lock, [&] { return answer.has_value(); });
-  if (*answer) return **answer;
+  if (*answer) {
+    source.pause = kFirstPause;
+    return **answer;
+  }
   lock.unlock();
-  pause(stop, kRetryPause);
+  pause(stop, source.pause);
+  source.pause = std::min(source.pause * 2, kLongestPause);
   return std::nullopt;
 }
 

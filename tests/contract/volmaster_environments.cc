@@ -83,7 +83,7 @@ struct World::RestServer {
   explicit RestServer(service::Volmaster& plane) : api(plane, system_clock(), "1.2.3") {
     address = must(server.listen("unix://" + (dir.path / "volmaster.sock").string()));
     must(server.start());
-    client = must(client::RestVolmaster::open(address, "contract"));
+    client = must(client::RestVolmaster::open({address}, "contract"));
   }
   TempDir dir;
   rest::Api api;

@@ -36,8 +36,8 @@ Result<> version(Context& context) {
   if (other)
     context.print(fmt::format("volmaster {}\n", *other));
   else
-    context.streams().err << fmt::format("volmaster at {} gave no answer: {}\n", context.address(),
-                                         other.error().message);
+    context.streams().err << fmt::format("volmaster at {} gave no answer: {}\n",
+                                         fmt::join(context.addresses(), ", "), other.error().message);
   return {};
 }
 

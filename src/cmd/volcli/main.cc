@@ -13,8 +13,8 @@ namespace {
 
 using namespace volplugin;
 
-Result<std::unique_ptr<service::Volmaster>> connect(const std::string& address) {
-  return std::unique_ptr<service::Volmaster>(TRY(client::RestVolmaster::open(address, "volcli")));
+Result<std::unique_ptr<service::Volmaster>> connect(const std::vector<std::string>& addresses) {
+  return std::unique_ptr<service::Volmaster>(TRY(client::RestVolmaster::open(addresses, "volcli")));
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ struct Roles {
   executor::HostFilesystems filesystems;
   executor::Backends backends;
   std::unique_ptr<executor::Executor> executor;
-  std::unique_ptr<client::RestVolmaster> remote;
+  std::unique_ptr<client::RestVolmaster> remote;                // any of the volmasters
+  std::vector<std::unique_ptr<client::RestVolmaster>> sources;  // each of them
   // With --standalone:
   std::unique_ptr<daemon::VolmasterRole> volmaster;
 
@@ -46,7 +47,10 @@ Result<> start_remote(Roles& roles, const daemon::VolpluginSettings& settings, c
                       const std::string& mount_root) {
   roles.backends = TRY(daemon::open_configured_backends(settings.common, system_clock()));
   roles.executor = std::make_unique<executor::Executor>(roles.backends, roles.filesystems, mount_root);
-  roles.remote = TRY(client::RestVolmaster::open(settings.master, "volplugin-" + node.str().substr(0, 50)));
+  const std::string actor = "volplugin-" + node.str().substr(0, 50);
+  roles.remote = TRY_CTX(client::RestVolmaster::open(settings.masters, actor), "--master");
+  for (const auto& master : settings.masters)
+    roles.sources.push_back(TRY(client::RestVolmaster::open({master}, actor)));
   return {};
 }
 
@@ -66,7 +70,7 @@ Result<> start(Roles& roles, const daemon::VolpluginSettings& settings) {
   request.plugin_socket = settings.plugin_socket;
   request.listening_fd = socket_named(roles, "plugin");
   request.scope = settings.standalone ? "local" : "global";
-  request.fetch_tasks = !settings.standalone;
+  for (const auto& source : roles.sources) request.task_sources.push_back(source.get());
   request.session_ttl = settings.session_ttl;
   request.mount_wait = settings.mount_wait;
   const auto& backends = settings.standalone ? roles.volmaster->backends() : roles.backends;
@@ -77,10 +81,10 @@ Result<> start(Roles& roles, const daemon::VolpluginSettings& settings) {
   roles.agent = TRY(daemon::AgentRole::open(
       request, volmaster, settings.standalone ? roles.volmaster->executor() : *roles.executor,
       settings.standalone ? roles.volmaster->filesystems() : roles.filesystems, system_clock()));
-  const std::string status =
-      fmt::format("node {}: serving Docker on {}{}", node.str(),
-                  request.listening_fd ? "the socket of the service manager" : settings.plugin_socket,
-                  settings.standalone ? "" : ", volmaster " + settings.master);
+  const std::string status = fmt::format(
+      "node {}: serving Docker on {}{}", node.str(),
+      request.listening_fd ? "the socket of the service manager" : settings.plugin_socket,
+      settings.standalone ? "" : fmt::format(", volmaster {}", fmt::join(settings.masters, ", ")));
   daemon::log(daemon::LogLevel::info, status);
   os::notify_ready(status);
   return {};
