@@ -218,10 +218,11 @@ class CliTest : public testing::Test {
     return code;
   }
   Connect connect() {
-    return [this](const std::string& asked) -> Result<std::unique_ptr<service::Volmaster>> {
-      address = asked;
+    return [this](const Target& asked, const Op&) -> Result<std::shared_ptr<service::Volmaster>> {
+      target = asked;
+      ++connects;
       if (connect_failure) return *connect_failure;
-      return std::unique_ptr<service::Volmaster>(std::make_unique<FakeVolmaster>(fake));
+      return std::shared_ptr<service::Volmaster>(std::make_shared<FakeVolmaster>(fake));
     };
   }
 
@@ -230,7 +231,8 @@ class CliTest : public testing::Test {
   bool in_is_terminal = false;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
-  std::string address;
+  Target target;
+  int connects = 0;
   std::string out;
   std::string err;
 };

@@ -23,6 +23,13 @@ enum class Argument {
   node,    // NODE
 };
 
+// What has to be there for a command to work.
+enum class Needs {
+  nothing,
+  records,    // volmaster, or with --etcd the store alone
+  volmaster,  // storage work is done, or it is about volmaster itself
+};
+
 struct Flag {
   std::string_view name;   // long form without the dashes
   std::string_view value;  // what stands for the value in the help; empty: a switch
@@ -41,6 +48,7 @@ struct Command {
   Argument argument = Argument::none;
   std::span<const Flag> flags = {};
   Result<> (*handler)(Context&) = nullptr;
+  Needs needs = Needs::records;
 
   std::string path() const;   // "volume create"
   std::string usage() const;  // "volcli volume create TENANT/VOLUME [--opt KEY=VALUE]..."

@@ -49,7 +49,9 @@ class Names {
  public:
   Names(const Line& line, const Connect& connect)
       : op_(system_clock(), kPatience, make_request_id(), "volcli") {
-    if (auto opened = connect(master_address(line))) volmaster_ = std::move(*opened);
+    const auto target = target_of(line);
+    if (!target) return;
+    if (auto opened = connect(*target, op_)) volmaster_ = std::move(*opened);
   }
 
   Words tenants() const {
@@ -82,7 +84,7 @@ class Names {
   }
 
   Op op_;
-  std::unique_ptr<service::Volmaster> volmaster_;
+  std::shared_ptr<service::Volmaster> volmaster_;
 };
 
 Words command_names(const Group* group) {
@@ -129,7 +131,7 @@ Words argument_words(const Line& line, std::string_view current, const Connect& 
 }
 
 Words flag_values(const Flag& flag, std::string_view current, const Line& line, const Connect& connect) {
-  if (flag.name == "file") return {std::string(kCompleteFiles)};
+  if (flag.value == "FILE") return {std::string(kCompleteFiles)};
   if (flag.name == "output") return {"json", "name", "table"};
   if (flag.name == "node") return Names(line, connect).nodes();
   Words words;

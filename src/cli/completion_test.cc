@@ -83,7 +83,14 @@ TEST_F(Completion, NodesAndFlags) {
 
 TEST_F(Completion, AsksTheVolmasterThatTheLineNames) {
   EXPECT_THAT(after({"--master", "h:1", "tenant", "get", ""}), ElementsAre("t1", "t2"));
-  EXPECT_EQ(address, "h:1");
+  EXPECT_EQ(target.master, "h:1");
+}
+
+TEST_F(Completion, KnowsTheFlagsOfEtcd) {
+  EXPECT_THAT(after({"--etcd", "http://h:1", "tenant", "get", ""}), ElementsAre("t1", "t2"));
+  EXPECT_THAT(target.etcd.endpoints, ElementsAre("http://h:1"));
+  EXPECT_THAT(after({"--etcd-key", ""}), ElementsAre(":files"));
+  EXPECT_THAT(after({"--etcd", "http://h:1", "--master", "h:1", "tenant", "get", ""}), ElementsAre());
 }
 
 TEST_F(Completion, FailuresAreSilent) {

@@ -3,20 +3,8 @@
 
 #include "base/check.h"
 
-#include <cstdlib>
-
-#include <sys/stat.h>
-
 namespace volplugin::cli {
 namespace {
-
-constexpr const char* kLocalSocket = "/run/volplugin/api.sock";
-constexpr const char* kDefaultAddress = "127.0.0.1:9005";
-
-bool is_socket(const char* path) {
-  struct stat status{};
-  return ::stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
-}
 
 // How many words the argument may have.
 std::pair<size_t, size_t> word_count(Argument argument) {
@@ -44,33 +32,36 @@ Result<> check_words(const Line& line) {
                                                         line.command->usage(), line.command->path()));
 }
 
-}  // namespace
-
-std::string master_address(const Line& line) {
-  if (line.has("master")) return line.value("master");
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): read before any thread exists
-  const char* const from_environment = std::getenv("VOLPLUGIN_MASTER");
-  if (from_environment != nullptr && *from_environment != '\0') return from_environment;
-  return is_socket(kLocalSocket) ? fmt::format("unix://{}", kLocalSocket) : kDefaultAddress;
+Error needs_volmaster(const Command& command) {
+  return make_error(Code::invalid_argument,
+                    fmt::format("'{}' needs a volmaster: with --etcd only records are read and changed, no "
+                                "storage is touched, and nothing was done\nStart one with 'volmaster --etcd "
+                                "URL' and leave out --etcd here.",
+                                command.path()));
 }
+
+}  // namespace
 
 Result<Context> Context::open(const Line& line, Streams& streams, const Connect& connect) {
   CHECK(line.command != nullptr);
   TRY(check_words(line));
-  Context context(line, streams, connect, TRY(line.timeout()));
+  auto target = TRY(target_of(line));
+  if (!target.etcd.endpoints.empty() && line.command->needs == Needs::volmaster)
+    return needs_volmaster(*line.command);
+  Context context(line, streams, connect, std::move(target), TRY(line.timeout()));
   context.format_ = TRY(line.format());
   return context;
 }
 
-Context::Context(const Line& line, Streams& streams, const Connect& connect, Millis timeout)
+Context::Context(const Line& line, Streams& streams, const Connect& connect, Target target, Millis timeout)
     : line_(&line),
       streams_(&streams),
       connect_(&connect),
-      address_(master_address(line)),
+      target_(std::move(target)),
       op_(system_clock(), timeout, make_request_id(), "volcli") {}
 
 Result<service::Volmaster*> Context::volmaster() {
-  if (!volmaster_) volmaster_ = TRY((*connect_)(address_));
+  if (!volmaster_) volmaster_ = TRY((*connect_)(target_, op_));
   return volmaster_.get();
 }
 

@@ -114,19 +114,19 @@ TEST_F(Usage, GlobalFlagsStandAnywhere) {
                            "tenant list --volmaster h:1 -oname --timeout=5", "--volmaster=h:1 tenant list"}) {
     EXPECT_EQ(run(line), 0) << line << err;
     EXPECT_EQ(out, "t1\n") << line;
-    EXPECT_EQ(address, "h:1") << line;
+    EXPECT_EQ(target.master, "h:1") << line;
   }
 }
 
 TEST_F(Usage, AddressOfVolmaster) {
   ASSERT_EQ(::setenv("VOLPLUGIN_MASTER", "unix:///tmp/x", 1), 0);
   EXPECT_EQ(run("tenant list"), 0);
-  EXPECT_EQ(address, "unix:///tmp/x");
+  EXPECT_EQ(target.master, "unix:///tmp/x");
   EXPECT_EQ(run("tenant list --master h:1"), 0);
-  EXPECT_EQ(address, "h:1");
+  EXPECT_EQ(target.master, "h:1");
   ASSERT_EQ(::setenv("VOLPLUGIN_MASTER", "", 1), 0);
   EXPECT_EQ(run("tenant list"), 0);
-  EXPECT_THAT(address, testing::AnyOf("127.0.0.1:9005", "unix:///run/volplugin/api.sock"));
+  EXPECT_THAT(target.master, testing::AnyOf("127.0.0.1:9005", "unix:///run/volplugin/api.sock"));
   ASSERT_EQ(::unsetenv("VOLPLUGIN_MASTER"), 0);
 }
 

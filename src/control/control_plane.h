@@ -22,6 +22,9 @@ struct Settings {
   std::optional<model::NodeName> local_node;  // standalone: the node whose storage work is done in process
   std::string version;
   std::string store;  // shown in health; empty: it is not worth a word
+  // volcli --etcd: the backends and which nodes live are not known here. Policies are taken without the
+  // backend's opinion.
+  bool break_glass = false;
 };
 
 struct Parts {
@@ -73,6 +76,7 @@ class ControlPlane final : public service::Volmaster {
  private:
   using VolumeRecord = model::Record<model::Volume>;
 
+  Result<> check_backend(const model::Tenant& tenant) const;
   Result<VolumeRecord> existing_volume(const Op& op, VolumeRecord volume, const model::OptionSet& asked);
   Result<model::Volume> plan_volume(const Op& op, const service::CreateVolume& request,
                                     const model::OptionSet& asked);

@@ -36,7 +36,7 @@ Result<> version(Context& context) {
   if (other)
     context.print(fmt::format("volmaster {}\n", *other));
   else
-    context.streams().err << fmt::format("volmaster at {} gave no answer: {}\n", context.address(),
+    context.streams().err << fmt::format("volmaster at {} gave no answer: {}\n", context.target().master,
                                          other.error().message);
   return {};
 }
