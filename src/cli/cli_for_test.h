@@ -124,8 +124,9 @@ class FakeVolmaster final : public service::Volmaster {
   Result<> release_mount(const Op&, const model::VolumeId&, const model::NodeName&) override {
     return unexpected();
   }
-  Result<> forget_mount(const Op&, const model::VolumeId& id) override {
-    TRY(call("forget_mount " + id.name()));
+  Result<> forget_mount(const Op&, const model::VolumeId& id, service::Confirmed confirmed) override {
+    TRY(call(fmt::format("forget_mount {}{}", id.name(),
+                         confirmed == service::Confirmed::yes ? " confirmed" : "")));
     fake_.mounts.erase(id.name());
     return {};
   }
@@ -157,6 +158,12 @@ class FakeVolmaster final : public service::Volmaster {
   Result<std::vector<model::Operation>> list_operations(const Op&) override {
     TRY(call("list_operations"));
     return fake_.operations;
+  }
+  Result<model::Operation> get_operation(const Op&, const std::string& id) override {
+    TRY(call("get_operation " + id));
+    for (const auto& operation : fake_.operations)
+      if (operation.id == id) return operation;
+    return make_error(Code::not_found, fmt::format("operation '{}' is not under way", id));
   }
   Result<service::Health> health(const Op&) override {
     TRY(call("health"));

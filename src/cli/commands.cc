@@ -24,7 +24,7 @@ constexpr Flag kCreateFlags[] = {
     {.name = "node", .value = "NODE", .help = "make a host-local volume on this node"},
 };
 constexpr Flag kYesFlags[] = {
-    {.name = "yes", .value = "", .help = "do not ask for confirmation", .letter = 'y'},
+    {.name = "yes", .value = "", .help = "yes, the holder certainly does not write any more", .letter = 'y'},
 };
 
 constexpr Flag kGlobalFlags[] = {
@@ -164,7 +164,8 @@ constexpr Command kCommands[] = {
      mount_get},
     {"mount", "force-remove", "remove the record of a mount, without unmounting",
      "For a node that is lost for good. Nothing is unmounted: a holder that still runs goes on writing, and\n"
-     "a second node that mounts the volume then damages its filesystem. Asks first on a terminal.",
+     "a second node that mounts the volume then damages its filesystem. Asks first on a terminal; without\n"
+     "--yes it is refused while the holder is not known to be dead.",
      "volcli mount force-remove tenant1/test --yes", Argument::mount, kYesFlags, mount_force_remove},
 
     {"node",
@@ -192,6 +193,14 @@ constexpr Command kCommands[] = {
      Argument::none,
      {},
      operation_list},
+    {"operation",
+     "get",
+     "print a change that is under way or failed as JSON",
+     "An operation that has ended is not found: nothing is kept of it.",
+     "volcli operation get 5a1c6b0f2d3e4a59",
+     Argument::operation,
+     {},
+     operation_get},
 
     {"completion",
      "bash",
@@ -271,6 +280,8 @@ std::string_view argument_name(Argument argument) {
       return "TENANT/VOLUME";
     case Argument::node:
       return "NODE";
+    case Argument::operation:
+      return "ID";
   }
   return "";
 }
@@ -286,6 +297,8 @@ std::string_view argument_help(Argument argument) {
       return "name of the volume; two words, TENANT VOLUME, mean the same";
     case Argument::node:
       return "name of the node, usually its host name";
+    case Argument::operation:
+      return "id of the operation, as 'volcli operation list' shows it";
   }
   return "";
 }

@@ -17,10 +17,11 @@ class Context;
 // What a command works on; every command takes one such argument or none.
 enum class Argument {
   none,
-  tenant,  // TENANT
-  volume,  // TENANT/VOLUME or TENANT VOLUME
-  mount,   // the same words, but they complete to volumes that are mounted
-  node,    // NODE
+  tenant,     // TENANT
+  volume,     // TENANT/VOLUME or TENANT VOLUME
+  mount,      // the same words, but they complete to volumes that are mounted
+  node,       // NODE
+  operation,  // ID
 };
 
 // What has to be there for a command to work.

@@ -61,6 +61,13 @@ class Names {
   Words nodes() const {
     return ask(&service::Volmaster::list_nodes, "", [](const model::Node& node) { return node.name.str(); });
   }
+  Words operations() const {
+    Words ids;
+    const auto found = volmaster_ ? volmaster_->list_operations(op_) : std::vector<model::Operation>();
+    if (found)
+      for (const auto& operation : *found) ids.push_back(operation.id);
+    return ids;
+  }
   std::vector<model::VolumeId> volumes(const std::string& tenant) const {
     return ask(&service::Volmaster::list_volumes, tenant,
                [](const model::Volume& volume) { return volume.id; });
@@ -126,6 +133,8 @@ Words argument_words(const Line& line, std::string_view current, const Connect& 
       return volume_words(line, current, Names(line, connect));
     case Argument::node:
       return line.words.empty() ? Names(line, connect).nodes() : Words{};
+    case Argument::operation:
+      return line.words.empty() ? Names(line, connect).operations() : Words{};
   }
   return {};
 }

@@ -13,6 +13,7 @@ std::pair<size_t, size_t> word_count(Argument argument) {
       return {0, 0};
     case Argument::tenant:
     case Argument::node:
+    case Argument::operation:
       return {1, 1};
     case Argument::volume:
     case Argument::mount:

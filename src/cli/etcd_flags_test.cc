@@ -74,7 +74,7 @@ TEST_F(EtcdFlags, CommandsThatWorkOnRecordsAlone) {
   EXPECT_THAT(paths,
               ElementsAre("tenant upload", "tenant delete", "tenant get", "tenant list", "volume get",
                           "volume list", "volume list-all", "volume force-remove", "mount list", "mount get",
-                          "mount force-remove", "node list", "node get", "operation list"));
+                          "mount force-remove", "node list", "node get", "operation list", "operation get"));
 }
 
 TEST_F(EtcdFlags, AdviceIsAboutEtcd) {

@@ -31,6 +31,8 @@ std::string where_to_look(const Command& command) {
       return "'volcli mount list' shows what is mounted.";
     case Argument::node:
       return "'volcli node list' shows the nodes.";
+    case Argument::operation:
+      return "'volcli operation list' shows what is under way or failed.";
   }
   return "";
 }

@@ -45,8 +45,9 @@ Result<> RestVolmaster::release_mount(const Op& op, const model::VolumeId& id, c
   return exchange_.tell(op, {"DELETE", target, "", {}});
 }
 
-Result<> RestVolmaster::forget_mount(const Op& op, const model::VolumeId& id) {
-  return exchange_.tell(op, {"DELETE", volume_target(kMounts, id), "", {}});
+Result<> RestVolmaster::forget_mount(const Op& op, const model::VolumeId& id, service::Confirmed confirmed) {
+  const std::string_view query = confirmed == service::Confirmed::yes ? "?confirmed=true" : "";
+  return exchange_.tell(op, {"DELETE", fmt::format("{}{}", volume_target(kMounts, id), query), "", {}});
 }
 
 Result<model::Record<model::Mount>> RestVolmaster::get_mount(const Op& op, const model::VolumeId& id) {

@@ -56,7 +56,7 @@ class ControlPlane final : public service::Volmaster {
   Result<model::Record<model::Mount>> update_mount(const Op& op,
                                                    const service::UpdateMount& request) override;
   Result<> release_mount(const Op& op, const model::VolumeId& id, const model::NodeName& node) override;
-  Result<> forget_mount(const Op& op, const model::VolumeId& id) override;
+  Result<> forget_mount(const Op& op, const model::VolumeId& id, service::Confirmed confirmed) override;
   Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override;
   Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override;
 
@@ -67,6 +67,7 @@ class ControlPlane final : public service::Volmaster {
   Result<> finish_task(const Op& op, const model::NodeName& node, const service::TaskResult& result) override;
 
   Result<std::vector<model::Operation>> list_operations(const Op& op) override;
+  Result<model::Operation> get_operation(const Op& op, const std::string& id) override;
   Result<service::Health> health(const Op& op) override;
 
   // Finishes or undoes what a crash or an unreachable node left half done: every volume that is not at
@@ -77,6 +78,8 @@ class ControlPlane final : public service::Volmaster {
   using VolumeRecord = model::Record<model::Volume>;
 
   Result<> check_backend(const model::Tenant& tenant) const;
+  bool connected(const model::NodeName& name) const;
+  Result<> refuse_if_alive(const model::Mount& mount) const;
   Result<VolumeRecord> existing_volume(const Op& op, VolumeRecord volume, const model::OptionSet& asked);
   Result<model::Volume> plan_volume(const Op& op, const service::CreateVolume& request,
                                     const model::OptionSet& asked);

@@ -106,9 +106,23 @@ Result<> ControlPlane::release_mount(const Op& op, const model::VolumeId& id, co
   return with_retries(op, attempt);
 }
 
-Result<> ControlPlane::forget_mount(const Op& op, const model::VolumeId& id) {
+// Of a holder that is not known to be dead.
+Result<> ControlPlane::refuse_if_alive(const model::Mount& mount) const {
+  if (!settings_.break_glass && !connected(mount.node)) return {};
+  return make_error(
+      Code::busy,
+      fmt::format(
+          "node '{0}', which holds volume '{1}', {2}: without its record a second node may mount the "
+          "volume, two write to it, and its data is lost; stop the containers that use it, or say --yes "
+          "(confirmed=true) if node '{0}' certainly does not write any more",
+          mount.node.str(), mount.volume.name(),
+          settings_.break_glass ? "may be alive (only a volmaster could tell)" : "is connected"));
+}
+
+Result<> ControlPlane::forget_mount(const Op& op, const model::VolumeId& id, service::Confirmed confirmed) {
   const auto held = parts_.catalog.mounts.find(id.name());
   if (!held) return not_mounted(id);
+  if (confirmed == service::Confirmed::no) TRY(refuse_if_alive(held->value));
   catalog::Edit edit;
   edit.require(held).erase(parts_.catalog.mounts, id.name());
   TRY(parts_.catalog.commit(op, std::move(edit)));

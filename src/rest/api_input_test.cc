@@ -72,6 +72,9 @@ TEST_F(ApiInputTest, QueriesAreStrict) {
   expect_refused("GET", "/v1/tenants?tenant=t", "", "unknown key 'tenant'");
   expect_refused("GET", "/v1/health?x", "", "takes none");
   expect_refused("GET", "/v1/volumes?limit=1&limit=2", "", "given twice");
+  expect_refused("DELETE", "/v1/mounts/t/v?confirmed=yes", "",
+                 "query confirmed 'yes': must be true or false");
+  expect_refused("DELETE", "/v1/mounts/t/v?confirmed=true&node=n", "", "not together with node");
   expect_refused("DELETE", "/v1/volumes/t/v?mode=data", "", "delete-data, if-ephemeral or forget-record");
   expect_refused("DELETE", "/v1/volumes/t/v?mode=", "", "query mode");
   expect_refused("DELETE", "/v1/mounts/t/v?node=", "", "query node");

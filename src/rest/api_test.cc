@@ -158,6 +158,10 @@ TEST_F(ApiTest, QueriesChooseWhatIsDeleted) {
   EXPECT_EQ(master_.asked_name, "released by n1");
   ask("DELETE", "/v1/mounts/t/v");
   EXPECT_EQ(master_.asked_name, "forgotten");
+  ask("DELETE", "/v1/mounts/t/v?confirmed=true");
+  EXPECT_EQ(master_.asked_name, "forgotten for sure");
+  ask("DELETE", "/v1/mounts/t/v?confirmed=false");
+  EXPECT_EQ(master_.asked_name, "forgotten");
 }
 
 TEST_F(ApiTest, ListsArePagesAndNamesAreDecoded) {
@@ -178,6 +182,7 @@ TEST_F(ApiTest, HealthVersionAndOperations) {
   EXPECT_EQ(ask("GET", "/v1/health").status, 503);
   EXPECT_EQ(ask("GET", "/v1/version").body, R"({"version":"1.2.3","api":"v1"})");
   EXPECT_THAT(ask("GET", "/v1/operations").body, HasSubstr(R"({"items":[{"id":"id","kind":"create")"));
+  EXPECT_THAT(ask("GET", "/v1/operations/a%20b").body, HasSubstr(R"({"id":"a b","kind":"create")"));
 }
 
 TEST_F(ApiTest, OnlyCallsForStorageLeaveTheCallersThread) {

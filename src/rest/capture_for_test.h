@@ -78,8 +78,8 @@ class StubVolmaster final : public service::Volmaster {
     asked_name = "released by " + node.str();
     return done(o);
   }
-  Result<> forget_mount(const Op& o, const model::VolumeId&) override {
-    asked_name = "forgotten";
+  Result<> forget_mount(const Op& o, const model::VolumeId&, service::Confirmed confirmed) override {
+    asked_name = confirmed == service::Confirmed::yes ? "forgotten for sure" : "forgotten";
     return done(o);
   }
   Result<model::Record<model::Mount>> get_mount(const Op& o, const model::VolumeId& id) override {
@@ -109,6 +109,10 @@ class StubVolmaster final : public service::Volmaster {
   Result<std::vector<model::Operation>> list_operations(const Op& o) override {
     TRY(done(o));
     return std::vector<model::Operation>{{"id", "create", "t/v", "running", "", {}}};
+  }
+  Result<model::Operation> get_operation(const Op& o, const std::string& id) override {
+    TRY(done(o));
+    return model::Operation{id, "create", "t/v", "running", "", {}};
   }
   Result<service::Health> health(const Op& o) override {
     TRY(done(o));

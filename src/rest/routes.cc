@@ -22,7 +22,7 @@ const std::vector<RouteInfo>& routes() {
       {"GET", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<get_mount>},
       {"PUT", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<acquire_mount>},
       {"PATCH", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<update_mount>},
-      {"DELETE", "/v1/mounts/{tenant}/{volume}", {"node"}, Kind::quick, answered_by<release_mount>},
+      {"DELETE", "/v1/mounts/{tenant}/{volume}", {"node", "confirmed"}, Kind::quick, answered_by<release_mount>},
 
       {"GET", "/v1/nodes", {"after", "limit"}, Kind::quick, answered_by<list_nodes>},
       {"GET", "/v1/nodes/{node}", {}, Kind::quick, answered_by<get_node>},
@@ -32,6 +32,7 @@ const std::vector<RouteInfo>& routes() {
       {"POST", "/v1/nodes/{node}/tasks/{task}", {}, Kind::quick, answered_by<finish_task>},
 
       {"GET", "/v1/operations", {}, Kind::quick, answered_by<list_operations>},
+      {"GET", "/v1/operations/{operation}", {}, Kind::quick, answered_by<get_operation>},
       {"GET", "/v1/health", {}, Kind::quick, answered_by<get_health>},
       {"GET", "/v1/version", {}, Kind::quick, answered_by<get_version>},
   };

@@ -34,6 +34,7 @@ Result<http::Response> finish_task(const Call& call);
 
 // server.cc
 Result<http::Response> list_operations(const Call& call);
+Result<http::Response> get_operation(const Call& call);
 Result<http::Response> get_health(const Call& call);
 Result<http::Response> get_version(const Call& call);
 

@@ -5,6 +5,17 @@
 #include "rest/routes/handlers.h"
 
 namespace volplugin::rest {
+namespace {
+
+Result<service::Confirmed> confirmed_in(const http::Query& query) {
+  const auto given = query.find("confirmed");
+  if (given == query.end() || given->second == "false") return service::Confirmed::no;
+  if (given->second == "true") return service::Confirmed::yes;
+  return make_error(Code::invalid_argument, fmt::format("query confirmed '{}': must be true or false",
+                                                        model::printable(given->second)));
+}
+
+}  // namespace
 
 Result<http::Response> list_mounts(const Call& call) {
   return page(TRY(call.master.list_mounts(call.op, TRY(list_query(call.query)))));
@@ -27,9 +38,12 @@ Result<http::Response> update_mount(const Call& call) {
 // With a node: the holder gives it back. Without: a person drops the record, whoever holds it.
 Result<http::Response> release_mount(const Call& call) {
   const auto id = TRY(volume_in_path(call));
+  const auto confirmed = TRY(confirmed_in(call.query));
   const auto node = call.query.find("node");
   if (node == call.query.end()) {
-    TRY(call.master.forget_mount(call.op, id));
+    TRY(call.master.forget_mount(call.op, id, confirmed));
+  } else if (call.query.contains("confirmed")) {
+    return make_error(Code::invalid_argument, "query confirmed: not together with node");
   } else {
     const auto name = TRY_CTX(model::NodeTag::parse(node->second), "query node");
     TRY(call.master.release_mount(call.op, id, name));
