@@ -61,6 +61,11 @@ class Catalog {
   // again), else those of Store::commit.
   Result<std::uint64_t> commit(const Op& op, Edit edit);
 
+  // Calls back at once with an empty snapshot of what was delivered already, and then with every batch of
+  // changes when the tables show it, on the thread of the store's watch: it must not block. One at a time; an
+  // empty one ends it, and after the return the former is not called any more. Not from a callback.
+  void observe(std::function<void(const kv::WatchBatch&)> observer);
+
   // Highest revision this process has seen.
   std::uint64_t revision() const;
   // The store's own, now. Blocks. Errors: those of Store::revision.
@@ -81,7 +86,9 @@ class Catalog {
   kv::Store& store_;
   mutable std::mutex problems_mutex_;
   std::vector<std::string> problems_;
-  kv::Revision delivered_;            // by the watch, whose thread alone uses it
+  mutable std::mutex delivery_mutex_;  // guards the next two; held while the observer runs
+  std::function<void(const kv::WatchBatch&)> observer_;
+  kv::Revision delivered_;            // by the watch, whose thread alone changes it
   std::unique_ptr<kv::Watch> watch_;  // last: ends before what it feeds
 };
 

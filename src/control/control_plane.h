@@ -70,6 +70,9 @@ class ControlPlane final : public service::Volmaster {
   Result<model::Operation> get_operation(const Op& op, const std::string& id) override;
   Result<service::Health> health(const Op& op) override;
 
+  // Whether the agent of a node is there. Does not block.
+  bool connected(const model::NodeName& name) const;
+
   // Finishes or undoes what a crash or an unreachable node left half done: every volume that is not at
   // rest and that no call works on. Returns what could not be done yet, one line each.
   std::vector<std::string> recover_step(const Op& op);
@@ -78,7 +81,6 @@ class ControlPlane final : public service::Volmaster {
   using VolumeRecord = model::Record<model::Volume>;
 
   Result<> check_backend(const model::Tenant& tenant) const;
-  bool connected(const model::NodeName& name) const;
   Result<> refuse_if_alive(const model::Mount& mount) const;
   Result<VolumeRecord> existing_volume(const Op& op, VolumeRecord volume, const model::OptionSet& asked);
   Result<model::Volume> plan_volume(const Op& op, const service::CreateVolume& request,

@@ -29,7 +29,8 @@ class ApiInputTest : public ::testing::Test {
 
   StubVolmaster master_;
   FakeClock clock_;
-  Api api_{master_, clock_, "1.2.3"};
+  StubEvents events_;
+  Api api_{master_, events_, clock_, "1.2.3"};
 };
 
 TEST_F(ApiInputTest, UnknownPathsAndMethods) {

@@ -27,7 +27,8 @@ class ApiTest : public ::testing::Test {
 
   StubVolmaster master_;
   FakeClock clock_;
-  Api api_{master_, clock_, "1.2.3"};
+  StubEvents events_;
+  Api api_{master_, events_, clock_, "1.2.3"};
 };
 
 TEST_F(ApiTest, EveryKindOfErrorHasItsStatus) {

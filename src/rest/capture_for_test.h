@@ -141,9 +141,40 @@ class StubVolmaster final : public service::Volmaster {
   }
 };
 
+// Tells what the test tells it.
+class StubEvents final : public service::EventSource {
+ public:
+  void observe(Observer observer) override {
+    tell = std::move(observer);
+    if (tell) tell({.events = {}, .revision = revision, .reset = true});
+  }
+  Observer tell;
+  std::uint64_t revision = 10;
+};
+
+// What was written to a stream.
+class CapturedStream final : public http::Stream::Sink {
+ public:
+  bool write(http::Stream::Text text) override {
+    if (open) written += *text;
+    return open;
+  }
+  bool is_open() const override { return open; }
+  void end() override { open = false; }
+
+  std::string written;
+  bool open = true;
+};
+
 // Takes the answer of one request.
 class Captured final : public http::Reply::Sink {
  public:
+  std::shared_ptr<http::Stream::Sink> stream(const http::Response& head, size_t) override {
+    send(head);
+    return streamed;
+  }
+  const std::shared_ptr<CapturedStream> streamed = std::make_shared<CapturedStream>();
+
   void send(http::Response response) override {
     const std::lock_guard lock(mutex_);
     if (!response_) response_ = std::move(response);

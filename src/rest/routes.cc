@@ -31,6 +31,7 @@ const std::vector<RouteInfo>& routes() {
       {"POST", "/v1/nodes/{node}/tasks/next", {}, Kind::quick, next_task},
       {"POST", "/v1/nodes/{node}/tasks/{task}", {}, Kind::quick, answered_by<finish_task>},
 
+      {"GET", "/v1/events", {"after"}, Kind::quick, follow_events},
       {"GET", "/v1/operations", {}, Kind::quick, answered_by<list_operations>},
       {"GET", "/v1/operations/{operation}", {}, Kind::quick, answered_by<get_operation>},
       {"GET", "/v1/health", {}, Kind::quick, answered_by<get_health>},
