@@ -33,7 +33,15 @@ void Catalog::take(const kv::WatchBatch& batch) {
   }
   for (const auto& event : batch.events) apply(event);
   each_table([&](auto& table) { table.delivered(batch.revision.value); });
+  const std::lock_guard lock(delivery_mutex_);
   delivered_ = batch.revision;
+  if (observer_) observer_(batch);
+}
+
+void Catalog::observe(std::function<void(const kv::WatchBatch&)> observer) {
+  const std::lock_guard lock(delivery_mutex_);
+  observer_ = std::move(observer);
+  if (observer_) observer_({.events = {}, .revision = delivered_, .snapshot = true});
 }
 
 Catalog::~Catalog() {

@@ -73,6 +73,10 @@ class Catalog {
   Result<kv::LeaseId> grant(const Op& op, Millis ttl) { return store_.grant(op, ttl); }
   Result<> keep_alive(const Op& op, kv::LeaseId lease);
   Result<> revoke(const Op& op, kv::LeaseId lease) { return store_.revoke(op, lease); }
+  // Calls back at once with an empty snapshot of what was delivered already, and then with every batch of
+  // changes when the tables show it, on the thread of the store's watch: it must not block. One at a time; an
+  // empty one ends it, and after the return the former is not called any more. Not from a callback.
+  void observe(std::function<void(const kv::WatchBatch&)> observer);
 
   // Highest revision this process has seen.
   std::uint64_t revision() const;
@@ -99,7 +103,9 @@ class Catalog {
   kv::Store& store_;
   mutable std::mutex problems_mutex_;
   std::vector<std::string> problems_;
-  kv::Revision delivered_;            // by the watch, whose thread alone uses it
+  mutable std::mutex delivery_mutex_;  // guards the next two; held while the observer runs
+  std::function<void(const kv::WatchBatch&)> observer_;
+  kv::Revision delivered_;            // by the watch, whose thread alone changes it
   std::unique_ptr<kv::Watch> watch_;  // last: ends before what it feeds
 };
 

@@ -93,5 +93,26 @@ TEST_F(CatalogTest, batches_that_are_no_snapshots_leave_the_rest) {
   EXPECT_EQ(names(), (Names{"n1", "n2"}));
 }
 
+TEST_F(CatalogTest, an_observer_is_told_from_now_on) {
+  put("n1");
+  store_.deliver({{event("n1", 1)}, {1}, false});
+  std::vector<kv::WatchBatch> told;
+  catalog_->observe([&](const kv::WatchBatch& batch) {
+    for (const auto& one : batch.events) EXPECT_TRUE(catalog_->nodes.find(one.key.substr(6)));
+    told.push_back(batch);
+  });
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_TRUE(told[0].snapshot);
+  EXPECT_EQ(told[0].revision, kv::Revision{1});
+  put("n2");  // told by the watch only
+  EXPECT_EQ(told.size(), 1U);
+  store_.deliver({{event("n2", 2)}, {2}, false});
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[1].events.size(), 1U);
+  catalog_->observe({});
+  store_.deliver({{event("n2", 3)}, {3}, false});
+  EXPECT_EQ(told.size(), 2U);
+}
+
 }  // namespace
 }  // namespace volplugin::catalog

@@ -122,8 +122,9 @@ class FakeVolmaster final : public service::Volmaster {
     return unexpected();
   }
   Result<> release_mount(const Op&, const service::ReleaseMount&) override { return unexpected(); }
-  Result<> forget_mount(const Op&, const model::VolumeId& id) override {
-    TRY(call("forget_mount " + id.name()));
+  Result<> forget_mount(const Op&, const model::VolumeId& id, service::Confirmed confirmed) override {
+    TRY(call(fmt::format("forget_mount {}{}", id.name(),
+                         confirmed == service::Confirmed::yes ? " confirmed" : "")));
     fake_.mounts.erase(id.name());
     return {};
   }
@@ -158,6 +159,12 @@ class FakeVolmaster final : public service::Volmaster {
   Result<std::vector<model::Operation>> list_operations(const Op&) override {
     TRY(call("list_operations"));
     return fake_.operations;
+  }
+  Result<model::Operation> get_operation(const Op&, const std::string& id) override {
+    TRY(call("get_operation " + id));
+    for (const auto& operation : fake_.operations)
+      if (operation.id == id) return operation;
+    return make_error(Code::not_found, fmt::format("operation '{}' is not under way", id));
   }
   Result<service::Health> health(const Op&) override {
     TRY(call("health"));
@@ -219,10 +226,11 @@ class CliTest : public testing::Test {
     return code;
   }
   Connect connect() {
-    return [this](const std::vector<std::string>& asked) -> Result<std::unique_ptr<service::Volmaster>> {
-      address = fmt::format("{}", fmt::join(asked, " "));
+    return [this](const Target& asked, const Op&) -> Result<std::shared_ptr<service::Volmaster>> {
+      target = asked;
+      ++connects;
       if (connect_failure) return *connect_failure;
-      return std::unique_ptr<service::Volmaster>(std::make_unique<FakeVolmaster>(fake));
+      return std::shared_ptr<service::Volmaster>(std::make_shared<FakeVolmaster>(fake));
     };
   }
 
@@ -231,7 +239,8 @@ class CliTest : public testing::Test {
   bool in_is_terminal = false;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
-  std::string address;  // those that were connected to, with spaces between
+  Target target;
+  int connects = 0;
   std::string out;
   std::string err;
 };

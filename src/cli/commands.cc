@@ -24,7 +24,7 @@ constexpr Flag kCreateFlags[] = {
     {.name = "node", .value = "NODE", .help = "make a host-local volume on this node"},
 };
 constexpr Flag kYesFlags[] = {
-    {.name = "yes", .value = "", .help = "do not ask for confirmation", .letter = 'y'},
+    {.name = "yes", .value = "", .help = "yes, the holder certainly does not write any more", .letter = 'y'},
 };
 
 constexpr Flag kGlobalFlags[] = {
@@ -33,6 +33,21 @@ constexpr Flag kGlobalFlags[] = {
      .help = "volmaster at HOST:PORT or unix:///PATH (else $VOLPLUGIN_MASTER); may be given again for others",
      .alias = "volmaster",
      .repeatable = true},
+    {.name = "etcd",
+     .value = "URL",
+     .help = "work on the records in etcd, without a volmaster: http://HOST:PORT or https://HOST:PORT; "
+             "may be given again for other members",
+     .repeatable = true},
+    {.name = "prefix", .value = "PREFIX", .help = "with --etcd: where the records are (/volplugin)"},
+    {.name = "etcd-cacert",
+     .value = "FILE",
+     .help = "with --etcd: CA of the members' certificates (the system's)"},
+    {.name = "etcd-cert", .value = "FILE", .help = "with --etcd: certificate to show to etcd"},
+    {.name = "etcd-key", .value = "FILE", .help = "with --etcd: key of --etcd-cert"},
+    {.name = "etcd-user", .value = "NAME", .help = "with --etcd: user of etcd"},
+    {.name = "etcd-password-file",
+     .value = "FILE",
+     .help = "with --etcd: file whose first line is the password of --etcd-user"},
     {.name = "output",
      .value = "FORMAT",
      .help = "lists as table, json or name (table on a terminal, else name)",
@@ -85,10 +100,12 @@ constexpr Command kCommands[] = {
     {"volume", "create", "make a volume by the policy of its tenant",
      "Prints the volume's name. A volume that exists with the same options is left alone, which is not an\n"
      "error. The keys of --opt are backend, pool, size (a bare number is MiB), filesystem, ephemeral,\n"
-     "snapshots, snapshots.frequency, snapshots.keep, rate-limit.read.bps, rate-limit.read.iops,\n"
-     "rate-limit.write.bps and rate-limit.write.iops; what is not said comes from the policy.",
+     "snapshots, snapshots.frequency, snapshots.keep, mount-wait, node (where a host-local volume is made),\n"
+     "rate-limit.read.bps, rate-limit.read.iops, rate-limit.write.bps and rate-limit.write.iops; what is "
+     "not\n"
+     "said comes from the policy.",
      "volcli volume create tenant1/test --opt size=2GB --opt ephemeral=true", Argument::volume, kCreateFlags,
-     volume_create},
+     volume_create, Needs::volmaster},
     {"volume",
      "get",
      "print a volume's configuration and state as JSON",
@@ -120,7 +137,8 @@ constexpr Command kCommands[] = {
      "volcli volume remove tenant1/test",
      Argument::volume,
      {},
-     volume_remove},
+     volume_remove,
+     Needs::volmaster},
     {"volume",
      "force-remove",
      "remove the record of a volume, not its data",
@@ -149,7 +167,8 @@ constexpr Command kCommands[] = {
      mount_get},
     {"mount", "force-remove", "remove the record of a mount, without unmounting",
      "For a node that is lost for good. Nothing is unmounted: a holder that still runs goes on writing, and\n"
-     "a second node that mounts the volume then damages its filesystem. Asks first on a terminal.",
+     "a second node that mounts the volume then damages its filesystem. Asks first on a terminal; without\n"
+     "--yes it is refused while the holder is not known to be dead.",
      "volcli mount force-remove tenant1/test --yes", Argument::mount, kYesFlags, mount_force_remove},
 
     {"node",
@@ -177,6 +196,14 @@ constexpr Command kCommands[] = {
      Argument::none,
      {},
      operation_list},
+    {"operation",
+     "get",
+     "print a change that is under way or failed as JSON",
+     "An operation that has ended is not found: nothing is kept of it.",
+     "volcli operation get 5a1c6b0f2d3e4a59",
+     Argument::operation,
+     {},
+     operation_get},
 
     {"completion",
      "bash",
@@ -185,7 +212,8 @@ constexpr Command kCommands[] = {
      "source <(volcli completion bash)",
      Argument::none,
      {},
-     completion_bash},
+     completion_bash,
+     Needs::nothing},
 
     {"",
      "version",
@@ -194,7 +222,8 @@ constexpr Command kCommands[] = {
      "volcli version",
      Argument::none,
      {},
-     version},
+     version,
+     Needs::volmaster},
     {"",
      "health",
      "tell whether volmaster and its store work",
@@ -202,7 +231,8 @@ constexpr Command kCommands[] = {
      "volcli health",
      Argument::none,
      {},
-     health},
+     health,
+     Needs::volmaster},
 };
 
 }  // namespace
@@ -253,6 +283,8 @@ std::string_view argument_name(Argument argument) {
       return "TENANT/VOLUME";
     case Argument::node:
       return "NODE";
+    case Argument::operation:
+      return "ID";
   }
   return "";
 }
@@ -268,6 +300,8 @@ std::string_view argument_help(Argument argument) {
       return "name of the volume; two words, TENANT VOLUME, mean the same";
     case Argument::node:
       return "name of the node, usually its host name";
+    case Argument::operation:
+      return "id of the operation, as 'volcli operation list' shows it";
   }
   return "";
 }

@@ -17,10 +17,18 @@ class Context;
 // What a command works on; every command takes one such argument or none.
 enum class Argument {
   none,
-  tenant,  // TENANT
-  volume,  // TENANT/VOLUME or TENANT VOLUME
-  mount,   // the same words, but they complete to volumes that are mounted
-  node,    // NODE
+  tenant,     // TENANT
+  volume,     // TENANT/VOLUME or TENANT VOLUME
+  mount,      // the same words, but they complete to volumes that are mounted
+  node,       // NODE
+  operation,  // ID
+};
+
+// What has to be there for a command to work.
+enum class Needs {
+  nothing,
+  records,    // volmaster, or with --etcd the store alone
+  volmaster,  // storage work is done, or it is about volmaster itself
 };
 
 struct Flag {
@@ -41,6 +49,7 @@ struct Command {
   Argument argument = Argument::none;
   std::span<const Flag> flags = {};
   Result<> (*handler)(Context&) = nullptr;
+  Needs needs = Needs::records;
 
   std::string path() const;   // "volume create"
   std::string usage() const;  // "volcli volume create TENANT/VOLUME [--opt KEY=VALUE]..."

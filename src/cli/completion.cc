@@ -49,7 +49,9 @@ class Names {
  public:
   Names(const Line& line, const Connect& connect)
       : op_(system_clock(), kPatience, make_request_id(), "volcli") {
-    if (auto opened = connect(master_addresses(line))) volmaster_ = std::move(*opened);
+    const auto target = target_of(line);
+    if (!target) return;
+    if (auto opened = connect(*target, op_)) volmaster_ = std::move(*opened);
   }
 
   Words tenants() const {
@@ -58,6 +60,13 @@ class Names {
   }
   Words nodes() const {
     return ask(&service::Volmaster::list_nodes, "", [](const model::Node& node) { return node.name.str(); });
+  }
+  Words operations() const {
+    Words ids;
+    const auto found = volmaster_ ? volmaster_->list_operations(op_) : std::vector<model::Operation>();
+    if (found)
+      for (const auto& operation : *found) ids.push_back(operation.id);
+    return ids;
   }
   std::vector<model::VolumeId> volumes(const std::string& tenant) const {
     return ask(&service::Volmaster::list_volumes, tenant,
@@ -82,7 +91,7 @@ class Names {
   }
 
   Op op_;
-  std::unique_ptr<service::Volmaster> volmaster_;
+  std::shared_ptr<service::Volmaster> volmaster_;
 };
 
 Words command_names(const Group* group) {
@@ -124,12 +133,14 @@ Words argument_words(const Line& line, std::string_view current, const Connect& 
       return volume_words(line, current, Names(line, connect));
     case Argument::node:
       return line.words.empty() ? Names(line, connect).nodes() : Words{};
+    case Argument::operation:
+      return line.words.empty() ? Names(line, connect).operations() : Words{};
   }
   return {};
 }
 
 Words flag_values(const Flag& flag, std::string_view current, const Line& line, const Connect& connect) {
-  if (flag.name == "file") return {std::string(kCompleteFiles)};
+  if (flag.value == "FILE") return {std::string(kCompleteFiles)};
   if (flag.name == "output") return {"json", "name", "table"};
   if (flag.name == "node") return Names(line, connect).nodes();
   Words words;

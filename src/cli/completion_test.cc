@@ -83,7 +83,20 @@ TEST_F(Completion, NodesAndFlags) {
 
 TEST_F(Completion, AsksTheVolmasterThatTheLineNames) {
   EXPECT_THAT(after({"--master", "h:1", "tenant", "get", ""}), ElementsAre("t1", "t2"));
-  EXPECT_EQ(address, "h:1");
+  EXPECT_THAT(target.masters, ElementsAre("h:1"));
+}
+
+TEST_F(Completion, Operations) {
+  fake.operations.push_back({"op1", "create", "t1/a", "failed", "", FakeCluster::noon()});
+  EXPECT_THAT(after({"operation", "get", ""}), ElementsAre("op1"));
+  EXPECT_THAT(after({"operation", "get", "op1", ""}), ElementsAre());
+}
+
+TEST_F(Completion, KnowsTheFlagsOfEtcd) {
+  EXPECT_THAT(after({"--etcd", "http://h:1", "tenant", "get", ""}), ElementsAre("t1", "t2"));
+  EXPECT_THAT(target.etcd.endpoints, ElementsAre("http://h:1"));
+  EXPECT_THAT(after({"--etcd-key", ""}), ElementsAre(":files"));
+  EXPECT_THAT(after({"--etcd", "http://h:1", "--master", "h:1", "tenant", "get", ""}), ElementsAre());
 }
 
 TEST_F(Completion, FailuresAreSilent) {

@@ -3,21 +3,8 @@
 
 #include "base/check.h"
 
-#include <cstdlib>
-#include <ranges>
-
-#include <sys/stat.h>
-
 namespace volplugin::cli {
 namespace {
-
-constexpr const char* kLocalSocket = "/run/volplugin/api.sock";
-constexpr const char* kDefaultAddress = "127.0.0.1:9005";
-
-bool is_socket(const char* path) {
-  struct stat status{};
-  return ::stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
-}
 
 // How many words the argument may have.
 std::pair<size_t, size_t> word_count(Argument argument) {
@@ -26,19 +13,13 @@ std::pair<size_t, size_t> word_count(Argument argument) {
       return {0, 0};
     case Argument::tenant:
     case Argument::node:
+    case Argument::operation:
       return {1, 1};
     case Argument::volume:
     case Argument::mount:
       return {1, 2};
   }
   return {0, 0};
-}
-
-std::vector<std::string> split_at_commas(const std::string& text) {
-  if (text.empty()) return {text};
-  std::vector<std::string> parts;
-  for (const auto part : std::views::split(text, ',')) parts.emplace_back(part.begin(), part.end());
-  return parts;
 }
 
 Result<> check_words(const Line& line) {
@@ -52,34 +33,36 @@ Result<> check_words(const Line& line) {
                                                         line.command->usage(), line.command->path()));
 }
 
-}  // namespace
-
-std::vector<std::string> master_addresses(const Line& line) {
-  if (const auto given = line.flags.find("master"); given != line.flags.end())
-    return split_at_commas(fmt::format("{}", fmt::join(given->second, ",")));
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): read before any thread exists
-  const char* const from_environment = std::getenv("VOLPLUGIN_MASTER");
-  if (from_environment != nullptr && *from_environment != '\0') return split_at_commas(from_environment);
-  return {is_socket(kLocalSocket) ? fmt::format("unix://{}", kLocalSocket) : kDefaultAddress};
+Error needs_volmaster(const Command& command) {
+  return make_error(Code::invalid_argument,
+                    fmt::format("'{}' needs a volmaster: with --etcd only records are read and changed, no "
+                                "storage is touched, and nothing was done\nStart one with 'volmaster --etcd "
+                                "URL' and leave out --etcd here.",
+                                command.path()));
 }
+
+}  // namespace
 
 Result<Context> Context::open(const Line& line, Streams& streams, const Connect& connect) {
   CHECK(line.command != nullptr);
   TRY(check_words(line));
-  Context context(line, streams, connect, TRY(line.timeout()));
+  auto target = TRY(target_of(line));
+  if (!target.etcd.endpoints.empty() && line.command->needs == Needs::volmaster)
+    return needs_volmaster(*line.command);
+  Context context(line, streams, connect, std::move(target), TRY(line.timeout()));
   context.format_ = TRY(line.format());
   return context;
 }
 
-Context::Context(const Line& line, Streams& streams, const Connect& connect, Millis timeout)
+Context::Context(const Line& line, Streams& streams, const Connect& connect, Target target, Millis timeout)
     : line_(&line),
       streams_(&streams),
       connect_(&connect),
-      addresses_(master_addresses(line)),
+      target_(std::move(target)),
       op_(system_clock(), timeout, make_request_id(), "volcli") {}
 
 Result<service::Volmaster*> Context::volmaster() {
-  if (!volmaster_) volmaster_ = TRY((*connect_)(addresses_));
+  if (!volmaster_) volmaster_ = TRY((*connect_)(target_, op_));
   return volmaster_.get();
 }
 

@@ -6,6 +6,7 @@
 #include "base/op.h"
 #include "cli/line.h"
 #include "cli/output.h"
+#include "cli/target.h"
 #include "service/volmaster.h"
 
 #include <functional>
@@ -26,21 +27,18 @@ struct Streams {
   bool err_is_terminal = false;
 };
 
-// Opens the volmasters at these addresses (HOST:PORT or unix:///PATH), of which any may be asked; does not
-// have to reach one yet.
+// Opens the way to the records; a volmaster does not have to be reached yet, etcd is read within the Op.
 using Connect =
-    std::function<Result<std::unique_ptr<service::Volmaster>>(const std::vector<std::string>& addresses)>;
-
-// --master, else $VOLPLUGIN_MASTER, else the local socket if there is one, else 127.0.0.1:9005. Several in
-// one text are separated by commas.
-std::vector<std::string> master_addresses(const Line& line);
+    std::function<Result<std::shared_ptr<service::Volmaster>>(const Target& target, const Op& op)>;
 
 class Context {
  public:
-  // Requires line.command. Errors: invalid_argument (global flags, number of words).
+  // Requires line.command. Errors: invalid_argument (global flags, number of words, a command that does
+  // not work without a volmaster).
   static Result<Context> open(const Line& line, Streams& streams, const Connect& connect);
 
-  // Opens at the first call. Errors: invalid_argument (address).
+  // Connects at the first call. Errors: invalid_argument (address), unavailable. (With --etcd it is the
+  // control plane in this process.)
   Result<service::Volmaster*> volmaster();
   const Op& op() const { return op_; }
 
@@ -51,7 +49,7 @@ class Context {
 
   const Line& line() const { return *line_; }
   Streams& streams() const { return *streams_; }
-  const std::vector<std::string>& addresses() const { return addresses_; }
+  const Target& target() const { return target_; }
   std::optional<Format> asked_format() const { return format_; }
   Format list_format() const;
   bool quiet() const { return line_->has("quiet"); }
@@ -62,15 +60,15 @@ class Context {
   void warn(std::string_view text) const;
 
  private:
-  Context(const Line& line, Streams& streams, const Connect& connect, Millis timeout);
+  Context(const Line& line, Streams& streams, const Connect& connect, Target target, Millis timeout);
 
   const Line* line_;
   Streams* streams_;
   const Connect* connect_;
-  std::vector<std::string> addresses_;
+  Target target_;
   std::optional<Format> format_;
   Op op_;
-  std::unique_ptr<service::Volmaster> volmaster_;
+  std::shared_ptr<service::Volmaster> volmaster_;
 };
 
 // Asks for page after page. `list` is service::Volmaster::list_volumes or one of its kind.

@@ -31,6 +31,8 @@ std::string where_to_look(const Command& command) {
       return "'volcli mount list' shows what is mounted.";
     case Argument::node:
       return "'volcli node list' shows the nodes.";
+    case Argument::operation:
+      return "'volcli operation list' shows what is under way or failed.";
   }
   return "";
 }
@@ -69,7 +71,8 @@ std::string advice(const Error& error, const Line& line) {
   std::string text;
   // The message names the address, or what else is missing; this separates the two cases.
   if (error.code == Code::unavailable && line.command != find_command("", "health"))
-    text = "'volcli health' tells whether volmaster and its store work.";
+    text = line.has("etcd") ? "'etcdctl endpoint health' tells whether etcd works."
+                            : "'volcli health' tells whether volmaster and its store work.";
   if (error.code == Code::deadline_exceeded)
     text = fmt::format("The limit was {} s; --timeout sets a longer one.",
                        line.timeout().value_or(std::chrono::seconds(0)).count());

@@ -14,8 +14,9 @@ constexpr std::string_view kIntroduction = R"(<!-- SPDX-License-Identifier: Apac
 <!-- Made by `volcli __markdown`; change src/cli/commands.cc and run the unit tests with VOLPLUGIN_ACCEPT=1. -->
 # volcli
 
-volcli manages the policies, volumes and mounts that a volmaster looks after. It talks to volmaster only,
-over its REST interface, so it can stand on any machine that reaches it.
+volcli manages the policies, volumes and mounts that a volmaster looks after. It talks to volmaster over its
+REST interface, so it can stand on any machine that reaches it. When no volmaster runs, it can work on the
+records in etcd itself ([without a volmaster](#without-a-volmaster)).
 
 ```
 volcli [FLAGS] COMMAND [ARGUMENTS]
@@ -42,6 +43,13 @@ The first of: `--master` (`--volmaster` means the same), the environment variabl
 
 Of several volmasters that share an etcd, name all: with `--master` again, or separated by commas. The first one is
 asked; one that refuses connections or hangs costs two seconds at most, then the next one is asked.
+## Without a volmaster
+
+With `--etcd URL` (and the flags that belong to it) volcli takes the records from etcd and changes them there, by
+the same rules and in the same transactions as volmaster. It is meant for the time when no volmaster runs
+([operations](operations/etcd.md#no-volmaster-runs)), but does no harm beside one. Commands that need storage work
+or are about volmaster itself (`volume create`, `volume remove`, `health`, `version`) are refused. A policy's backend and
+pool are not checked, as they are the server's; and which nodes are connected is not known.
 )";
 
 constexpr std::string_view kCompletion = R"(

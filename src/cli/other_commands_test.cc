@@ -34,7 +34,7 @@ TEST_F(OtherCommands, MountGet) {
   EXPECT_THAT(err, HasSubstr("volcli mount list"));
 }
 
-TEST_F(OtherCommands, MountForceRemoveInAScriptOnlyWarns) {
+TEST_F(OtherCommands, MountForceRemoveInAScriptWarnsAndLeavesItToVolmaster) {
   fake.add_mount("t1/a", "host1");
   EXPECT_EQ(run("mount force-remove t1 a"), 0);
   EXPECT_EQ(out, "forgot the mount of t1/a\n");
@@ -56,9 +56,12 @@ TEST_F(OtherCommands, MountForceRemoveAsksOnATerminal) {
     fake.add_mount("t1/a", "host1");
     EXPECT_EQ(run("mount force-remove t1/a", answer), 0) << answer;
     EXPECT_EQ(fake.mounts.size(), 0U);
+    EXPECT_EQ(fake.calls.back(), "forget_mount t1/a confirmed");
   }
   fake.add_mount("t1/a", "host1");
+  fake.calls.clear();
   EXPECT_EQ(run("mount force-remove t1/a --yes"), 0);
+  EXPECT_THAT(fake.calls, ElementsAre("get_mount t1/a", "forget_mount t1/a confirmed"));
   EXPECT_EQ(err.find("[y/N]"), err.npos);
   EXPECT_THAT(err, HasSubstr("Warning: "));
 }
@@ -75,12 +78,23 @@ TEST_F(OtherCommands, Nodes) {
   EXPECT_EQ(out, "host1\n");
   EXPECT_EQ(run("node list -o table"), 0);
   EXPECT_EQ(out,
-            "NAME   VERSION  CONNECTED  BACKENDS  STARTED\n"
-            "host1  9.8.7    yes        loop,lvm  2026-11-20T12:00:00.000Z\n");
+            "NAME   VERSION  STATE  CONNECTED  BACKENDS  STARTED\n"
+            "host1  9.8.7    ready  yes        loop,lvm  2026-11-20T12:00:00.000Z\n");
   EXPECT_EQ(run("node get host1"), 0);
   EXPECT_THAT(out, HasSubstr("{\n  \"name\": \"host1\",\n"));
   EXPECT_EQ(run("node get host2"), 3);
   EXPECT_EQ(run("node get ../x"), 2);
+}
+
+TEST_F(OtherCommands, OperationGet) {
+  fake.operations.push_back({"op1", "create", "t1/a", "failed", "no space", FakeCluster::noon()});
+  EXPECT_EQ(run("operation get op1"), 0);
+  EXPECT_THAT(out,
+              AllOf(HasSubstr("{\n  \"id\": \"op1\",\n"), HasSubstr("no space"), testing::EndsWith("}\n")));
+  EXPECT_EQ(run("operation get op2"), 3);
+  EXPECT_THAT(err, HasSubstr("volcli operation list"));
+  EXPECT_EQ(run("operation get"), 2);
+  EXPECT_THAT(err, HasSubstr("ID is missing"));
 }
 
 TEST_F(OtherCommands, OperationList) {

@@ -108,30 +108,33 @@ TEST_F(Usage, FlagsWithAndWithoutValues) {
   EXPECT_THAT(fake.calls, ElementsAre());
 }
 
+using Masters = std::vector<std::string>;
+
 TEST_F(Usage, GlobalFlagsStandAnywhere) {
   fake.add_tenant("t1");
   for (const char* line : {"--master h:1 -o name --timeout 5 tenant list", "tenant --master h:1 list -o name",
                            "tenant list --volmaster h:1 -oname --timeout=5", "--volmaster=h:1 tenant list"}) {
     EXPECT_EQ(run(line), 0) << line << err;
     EXPECT_EQ(out, "t1\n") << line;
-    EXPECT_EQ(address, "h:1") << line;
+    EXPECT_EQ(target.masters, (Masters{"h:1"})) << line;
   }
 }
 
 TEST_F(Usage, AddressOfVolmaster) {
   ASSERT_EQ(::setenv("VOLPLUGIN_MASTER", "unix:///tmp/x", 1), 0);
   EXPECT_EQ(run("tenant list"), 0);
-  EXPECT_EQ(address, "unix:///tmp/x");
+  EXPECT_EQ(target.masters, (Masters{"unix:///tmp/x"}));
   EXPECT_EQ(run("tenant list --master h:1"), 0);
-  EXPECT_EQ(address, "h:1");
+  EXPECT_EQ(target.masters, (Masters{"h:1"}));
   EXPECT_EQ(run("--master h:1 tenant list --master h:2,h:3"), 0);
-  EXPECT_EQ(address, "h:1 h:2 h:3");
+  EXPECT_EQ(target.masters, (Masters{"h:1", "h:2", "h:3"}));
   ASSERT_EQ(::setenv("VOLPLUGIN_MASTER", "h:4,unix:///x", 1), 0);
   EXPECT_EQ(run("tenant list"), 0);
-  EXPECT_EQ(address, "h:4 unix:///x");
+  EXPECT_EQ(target.masters, (Masters{"h:4", "unix:///x"}));
   ASSERT_EQ(::setenv("VOLPLUGIN_MASTER", "", 1), 0);
   EXPECT_EQ(run("tenant list"), 0);
-  EXPECT_THAT(address, testing::AnyOf("127.0.0.1:9005", "unix:///run/volplugin/api.sock"));
+  ASSERT_EQ(target.masters.size(), 1U);
+  EXPECT_THAT(target.masters[0], testing::AnyOf("127.0.0.1:9005", "unix:///run/volplugin/api.sock"));
   ASSERT_EQ(::unsetenv("VOLPLUGIN_MASTER"), 0);
 }
 

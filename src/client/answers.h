@@ -39,6 +39,7 @@ auto page_by(Parse<T> parse) {
 inline std::string list_target(std::string_view path, const service::ListQuery& query) {
   std::string target = fmt::format("{}?limit={}", path, query.limit);
   if (!query.tenant.empty()) target += "&tenant=" + http::encode(query.tenant);
+  if (!query.node.empty()) target += "&node=" + http::encode(query.node);
   if (!query.after.empty()) target += "&after=" + http::encode(query.after);
   return target;
 }

@@ -53,8 +53,9 @@ Result<> RestVolmaster::release_mount(const Op& op, const service::ReleaseMount&
   return exchange_.tell(op, question);
 }
 
-Result<> RestVolmaster::forget_mount(const Op& op, const model::VolumeId& id) {
-  Question question{"DELETE", volume_target(kMounts, id), "", {}};
+Result<> RestVolmaster::forget_mount(const Op& op, const model::VolumeId& id, service::Confirmed confirmed) {
+  const std::string_view query = confirmed == service::Confirmed::yes ? "?confirmed=true" : "";
+  Question question{"DELETE", fmt::format("{}{}", volume_target(kMounts, id), query), "", {}};
   question.repeatable = false;  // the record of a mount made since would go too
   return exchange_.tell(op, question);
 }

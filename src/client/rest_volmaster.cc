@@ -37,6 +37,10 @@ Result<std::vector<model::Operation>> RestVolmaster::list_operations(const Op& o
   return exchange_.read(op, {.target = "/v1/operations"}, parse_operations);
 }
 
+Result<model::Operation> RestVolmaster::get_operation(const Op& op, const std::string& id) {
+  return exchange_.read(op, {.target = "/v1/operations/" + http::encode(id)}, wire::parse_operation);
+}
+
 Result<service::Health> RestVolmaster::health(const Op& op) {
   return exchange_.read(op, {.target = "/v1/health", .also_an_answer = 503}, parse_health);
 }

@@ -37,7 +37,7 @@ class RestVolmaster final : public service::Volmaster {
   Result<model::Record<model::Mount>> update_mount(const Op& op,
                                                    const service::UpdateMount& request) override;
   Result<> release_mount(const Op& op, const service::ReleaseMount& request) override;
-  Result<> forget_mount(const Op& op, const model::VolumeId& id) override;
+  Result<> forget_mount(const Op& op, const model::VolumeId& id, service::Confirmed confirmed) override;
   Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override;
   Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override;
 
@@ -53,6 +53,7 @@ class RestVolmaster final : public service::Volmaster {
   Result<> finish_task(const Op& op, const model::NodeName& node, const service::TaskResult& result) override;
 
   Result<std::vector<model::Operation>> list_operations(const Op& op) override;
+  Result<model::Operation> get_operation(const Op& op, const std::string& id) override;
   Result<service::Health> health(const Op& op) override;
 
  private:

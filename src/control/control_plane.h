@@ -25,6 +25,9 @@ struct Settings {
   std::string version;
   std::string store;  // shown in health; empty: it is not worth a word
   bool alone = true;  // no other process has the store
+  // volcli --etcd: the backends and which nodes live are not known here. Policies are taken without the
+  // backend's opinion.
+  bool break_glass = false;
 };
 
 struct Parts {
@@ -59,7 +62,7 @@ class ControlPlane final : public service::Volmaster {
   Result<model::Record<model::Mount>> update_mount(const Op& op,
                                                    const service::UpdateMount& request) override;
   Result<> release_mount(const Op& op, const service::ReleaseMount& request) override;
-  Result<> forget_mount(const Op& op, const model::VolumeId& id) override;
+  Result<> forget_mount(const Op& op, const model::VolumeId& id, service::Confirmed confirmed) override;
   Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override;
   Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override;
 
@@ -72,10 +75,14 @@ class ControlPlane final : public service::Volmaster {
   Result<> finish_task(const Op& op, const model::NodeName& node, const service::TaskResult& result) override;
 
   Result<std::vector<model::Operation>> list_operations(const Op& op) override;
+  Result<model::Operation> get_operation(const Op& op, const std::string& id) override;
   Result<service::Health> health(const Op& op) override;
 
   // Says to other volmasters that this one is at work, while it is. Call about once a second.
   void prolong_presence(const Op& op) { presence_.prolong(op); }
+  // Whether the agent of a node is there. Does not block.
+  bool connected(const model::NodeName& name) const;
+
   // Finishes or undoes what a crash or an unreachable node left half done: every volume that is not at
   // rest and that no call works on. Returns what could not be done yet, one line each.
   std::vector<std::string> recover_step(const Op& op);
@@ -85,6 +92,8 @@ class ControlPlane final : public service::Volmaster {
   using MountRecord = model::Record<model::Mount>;
   using SessionRecord = model::Record<model::Session>;
 
+  Result<> check_backend(const model::Tenant& tenant) const;
+  Result<> refuse_if_alive(const model::Mount& mount) const;
   Result<VolumeRecord> existing_volume(const Op& op, VolumeRecord volume, const model::OptionSet& asked);
   Result<model::Volume> plan_volume(const Op& op, const service::CreateVolume& request,
                                     const model::OptionSet& asked);

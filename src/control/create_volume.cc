@@ -8,6 +8,12 @@ namespace volplugin::control {
 namespace {
 
 constexpr Millis kSettleTimeout{10'000};
+Error not_on_node(const model::Volume& volume, const std::string& asked) {
+  return make_error(Code::already_exists,
+                    fmt::format("volume '{}' exists: its node is {}, not {}", volume.id.name(),
+                                volume.node ? volume.node->str() : "any", asked));
+}
+
 constexpr int kMaxTries = 8;
 constexpr Millis kLookAgain{50};  // at a volume that another volmaster works on
 
@@ -40,6 +46,8 @@ Result<model::Record<model::Volume>> ControlPlane::existing_volume(const Op& op,
   const std::string name = volume->value.id.name();
   switch (volume->value.phase) {
     case model::Phase::ready: {
+      if (asked.node && (!volume->value.node || volume->value.node->str() != *asked.node))
+        return not_on_node(volume->value, *asked.node);
       const auto& is = volume->value.options;
       const auto wanted = TRY(model::resolve_options(model::as_option_set(is), asked, settings_.defaults));
       const std::string difference = model::difference(is, wanted);
@@ -87,7 +95,12 @@ Result<model::Volume> ControlPlane::plan_volume(const Op& op, const service::Cre
   model::Volume volume{request.id, os::new_uuid(), std::move(options)};
   volume.filesystem_command = command->second;
   volume.size = volume.options.size;
-  volume.node = TRY(choose_node(backend->second->traits(), request.node));
+  const auto& traits = backend->second->traits();
+  if (asked.node && traits.scope == backend::Scope::cluster)
+    return make_error(Code::invalid_argument,
+                      fmt::format("option node: volumes of backend '{}' belong to no host", traits.name));
+  volume.node = TRY(choose_node(
+      traits, asked.node ? std::optional(TRY(model::NodeTag::parse(*asked.node))) : request.node));
   volume.phase = model::Phase::creating;
   volume.operation = op.request_id();
   volume.created_at = volume.changed_at = parts_.clock.wall();

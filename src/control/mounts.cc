@@ -215,12 +215,29 @@ Result<> ControlPlane::release_mount(const Op& op, const service::ReleaseMount& 
   });
 }
 
-Result<> ControlPlane::forget_mount(const Op& op, const model::VolumeId& id) {
+// Of a holder that is not known to be dead.
+Result<> ControlPlane::refuse_if_alive(const model::Mount& mount) const {
+  const bool present = parts_.catalog.sessions.find(mount.node.str()) != nullptr;
+  if (!present && !connected(mount.node)) return {};
+  return make_error(
+      Code::busy,
+      fmt::format(
+          "node '{0}', which holds volume '{1}', is alive: without its record a second node may mount the "
+          "volume, two write to it, and its data is lost; stop the containers that use it, or say --yes "
+          "(confirmed=true) if node '{0}' certainly does not write any more",
+          mount.node.str(), mount.volume.name()));
+}
+
+Result<> ControlPlane::forget_mount(const Op& op, const model::VolumeId& id, service::Confirmed confirmed) {
   return with_fresh_records(op, id, [&]() -> Result<> {
     const auto held = parts_.catalog.mounts.find(id.name());
     if (!held) return not_mounted(id);
     catalog::Edit edit;
     edit.require(held).erase(parts_.catalog.mounts, id.name());
+    if (confirmed == service::Confirmed::no) {
+      TRY(refuse_if_alive(held->value));
+      edit.require_absent<model::Session>(held->value.node.str());
+    }
     TRY(parts_.catalog.commit(op, std::move(edit)));
     return {};
   });
@@ -242,6 +259,9 @@ Result<model::Record<model::Mount>> ControlPlane::get_mount(const Op& op, const 
 Result<service::Page<model::Mount>> ControlPlane::list_mounts(const Op&, const service::ListQuery& query) {
   const std::string prefix = query.tenant.empty() ? "" : query.tenant + "/";
   auto page = parts_.catalog.mounts.list(prefix, query.after, query.limit);
+  // After paging: `next` says where to go on, also from a page of which nothing is left.
+  if (!query.node.empty())
+    std::erase_if(page.items, [&](const auto& mount) { return mount->value.node.str() != query.node; });
   for (auto& mount : page.items) mount = shown(mount);
   return page;
 }

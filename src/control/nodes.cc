@@ -9,8 +9,12 @@ Result<model::Record<model::Node>> ControlPlane::get_node(const Op& op, const mo
   if (!stored) return make_error(Code::not_found, fmt::format("node '{}' is not known", name.str()));
   model::Versioned<model::Node> shown = *stored;
   shown.value.lost = parts_.catalog.sessions.find(name.str()) == nullptr;
-  shown.value.connected = settings_.local_node == name || parts_.tasks.connected(name);
+  shown.value.connected = connected(name);
   return std::make_shared<const model::Versioned<model::Node>>(std::move(shown));
+}
+
+bool ControlPlane::connected(const model::NodeName& name) const {
+  return settings_.local_node == name || parts_.tasks.connected(name);
 }
 
 Result<service::Page<model::Node>> ControlPlane::list_nodes(const Op& op, const service::ListQuery& query) {
@@ -46,6 +50,14 @@ Result<std::vector<model::Operation>> ControlPlane::list_operations(const Op&) {
                           mount.message, mount.since});
   }
   return operations;
+}
+
+Result<model::Operation> ControlPlane::get_operation(const Op& op, const std::string& id) {
+  for (auto& operation : TRY(list_operations(op)))
+    if (operation.id == id) return std::move(operation);
+  return make_error(
+      Code::not_found,
+      fmt::format("operation '{}' is not under way: it ended, or there was none", model::printable(id)));
 }
 
 Result<service::Health> ControlPlane::health(const Op& op) {

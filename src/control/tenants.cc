@@ -20,20 +20,25 @@ Result<> check_revision(const model::TenantName& name, const model::Record<model
 
 }  // namespace
 
-Result<model::Record<model::Tenant>> ControlPlane::put_tenant(const Op& op, const model::Tenant& tenant,
-                                                              std::optional<std::uint64_t> if_revision) {
-  auto& table = parts_.catalog.tenants;
-  auto valid = TRY(model::validate_tenant(tenant));
-  const std::string backend = valid.defaults.backend.value_or(settings_.defaults.backend);
+Result<> ControlPlane::check_backend(const model::Tenant& tenant) const {
+  const std::string backend = tenant.defaults.backend.value_or(settings_.defaults.backend);
   const auto found = parts_.backends.find(backend);
   if (found == parts_.backends.end())
     return make_error(Code::invalid_argument,
                       fmt::format("tenant '{}': default-options.backend: '{}' is not a "
                                   "backend of this server",
-                                  valid.name.str(), model::printable(backend)));
-  if (valid.defaults.pool)
-    TRY_CTX(found->second->validate_pool(*valid.defaults.pool), "tenant '{}': default-options.pool",
-            valid.name.str());
+                                  tenant.name.str(), model::printable(backend)));
+  if (tenant.defaults.pool)
+    TRY_CTX(found->second->validate_pool(*tenant.defaults.pool), "tenant '{}': default-options.pool",
+            tenant.name.str());
+  return {};
+}
+
+Result<model::Record<model::Tenant>> ControlPlane::put_tenant(const Op& op, const model::Tenant& tenant,
+                                                              std::optional<std::uint64_t> if_revision) {
+  auto& table = parts_.catalog.tenants;
+  auto valid = TRY(model::validate_tenant(tenant));
+  if (!settings_.break_glass) TRY(check_backend(valid));
   TRY(parts_.catalog.refresh(op, table, valid.name.str()));
   const auto stored = table.find(valid.name.str());
   TRY(check_revision(valid.name, stored, if_revision));

@@ -4,6 +4,7 @@
 #include "base/faults.h"
 #include "daemon/version.h"
 #include "model/duration.h"
+#include "model/options.h"
 #include "service/volume_records.h"
 
 #include <iostream>
@@ -12,8 +13,6 @@
 
 namespace volplugin::daemon {
 namespace {
-
-constexpr Millis kMaxMountWait{100'000};  // the engine gives up after 120 s
 
 // "NAME=VALUE" into a map; CLI11 calls it for flags and for the configuration file alike.
 std::string split_into(std::map<std::string, std::string>& map, const std::string& text) {
@@ -176,7 +175,7 @@ Parsed parse_volplugin(std::span<const char* const> args, VolpluginSettings& set
   add_duration(app, "--session-ttl", settings.session_ttl,
                {service::OpenSession::kMinTtl, service::OpenSession::kMaxTtl},
                "How long this host may be silent before it counts as lost, as in 30s");
-  add_duration(app, "--mount-wait", settings.mount_wait, {Millis(0), kMaxMountWait},
+  add_duration(app, "--mount-wait", settings.mount_wait, {Millis(0), model::kMaxMountWait},
                "How long a mount waits for a volume that another host holds, as in 20s");
   app.footer("Exit codes: 0 ended by a signal, 1 could not start or run, 2 wrong flags or configuration.");
   return parse(app, args);

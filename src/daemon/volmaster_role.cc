@@ -81,14 +81,17 @@ Result<> VolmasterRole::load(const std::stop_token& stop) {
   executor_ = std::make_unique<executor::Executor>(backends_, filesystems_, mount_root_);
   control_ = std::make_unique<control::ControlPlane>(
       control::Parts{*catalog_, backends_, *executor_, tasks_, clock_}, settings_);
-  api_ = std::make_unique<rest::Api>(*control_, clock_, kVersion);
+  events_ = std::make_unique<control::EventFeed>(
+      *catalog_, [this](const model::NodeName& node) { return control_->connected(node); });
+  api_ = std::make_unique<rest::Api>(*control_, *events_, clock_, kVersion);
   serving_ = api_.get();
   return {};
 }
 
 void VolmasterRole::each_second(const std::stop_token& stop) {
-  if (serving_.load() != nullptr) {
+  if (rest::Api* api = serving_.load()) {
     tasks_.expire();
+    api->tick();
     control_->prolong_presence(Op(clock_, 2 * kSecond, make_request_id(), "presence", stop));
   } else if (load(stop)) {
     log(LogLevel::info, "the store answers");

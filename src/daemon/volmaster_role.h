@@ -8,6 +8,7 @@
 #include "backend/registry.h"
 #include "base/periodic.h"
 #include "control/control_plane.h"
+#include "control/event_feed.h"
 #include "daemon/settings.h"
 #include "daemon/stores.h"
 #include "executor/host_filesystems.h"
@@ -59,6 +60,7 @@ class VolmasterRole {
   control::TaskQueue tasks_;
   std::unique_ptr<executor::Executor> executor_;
   std::unique_ptr<control::ControlPlane> control_;
+  std::unique_ptr<control::EventFeed> events_;
   std::set<std::string> told_;  // what recovery has logged already
   std::unique_ptr<rest::Api> api_;
   std::atomic<rest::Api*> serving_{nullptr};  // null: waiting

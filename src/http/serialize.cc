@@ -38,7 +38,7 @@ bool body_allowed(const Response& response, const Framing& framing) {
   return !framing.head && !has_no_body(response.status);
 }
 
-Result<std::string> serialize_head(const Response& response, const Framing& framing) {
+Result<std::string> serialize_head(const Response& response, const Framing& framing, Length length) {
   if (response.status < 200 || response.status > 599)
     return make_error(Code::internal, fmt::format("response status {} is none", response.status));
   if (!is_value(response.content_type))
@@ -49,7 +49,7 @@ Result<std::string> serialize_head(const Response& response, const Framing& fram
   };
   if (!has_no_body(response.status)) {
     if (!response.content_type.empty()) append("Content-Type", response.content_type);
-    append("Content-Length", std::to_string(response.body.size()));
+    if (length == Length::known) append("Content-Length", std::to_string(response.body.size()));
   }
   for (const auto& [name, value] : response.headers) {
     if (!is_token(name) || !is_value(value) || is_ours(name))

@@ -54,20 +54,59 @@ struct Response {
   std::string body;
 };
 
+// An answer that goes on: texts go out as they come, until the end. It has no length, so the connection is
+// closed behind it. Copyable handle, usable from any thread; nothing here blocks. Dropping the last copy ends
+// it. The peer's leaving shows as is_open() false, and as Request::gone. When the server stops, it ends.
+class Stream {
+ public:
+  using Text = std::shared_ptr<const std::string>;  // one text may go to many streams without a copy
+  // Where the texts go. Thread-safe; destruction is an end().
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    virtual bool write(Text text) = 0;
+    virtual bool is_open() const = 0;
+    virtual void end() = 0;
+  };
+  // null: closed from the start.
+  explicit Stream(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
+
+  // False when the stream is closed: it ended, the peer left, or so much was waiting for a peer that does not
+  // read that this text had no room; the connection is closed then, in the middle of whatever was sent.
+  bool write(Text text) const { return sink_ && sink_->write(std::move(text)); }
+  bool is_open() const { return sink_ && sink_->is_open(); }
+  // After what was written. Idempotent.
+  void end() const {
+    if (sink_) sink_->end();
+  }
+
+ private:
+  std::shared_ptr<Sink> sink_;
+};
+
 // One-shot answer to one request. Copyable handle, usable from any thread, after the handler returned
 // too. Dropping the last copy unanswered closes the connection.
 class Reply {
  public:
-  // Where answers go. Thread-safe; the first call of either counts, and so does destruction (abandon).
+  // Where answers go. Thread-safe; the first call of any counts, and so does destruction (abandon).
   class Sink {
    public:
     virtual ~Sink() = default;
     virtual void send(Response response) = 0;
+    // null: answered already, or not possible here.
+    virtual std::shared_ptr<Stream::Sink> stream(const Response& /*head*/, size_t /*max_waiting*/) {
+      return nullptr;
+    }
     virtual void abandon() = 0;
   };
   explicit Reply(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
-  // Both are ignored after the first answer, after the peer left and after the Server ended.
+  // All are ignored after the first answer, after the peer left and after the Server ended.
   void send(Response response) const { sink_->send(std::move(response)); }
+  // Begins an answer that goes on; the body of `head` is not sent. At most `max_waiting` bytes wait for a
+  // peer that reads slowly.
+  Stream stream(const Response& head, size_t max_waiting) const {
+    return Stream(sink_->stream(head, max_waiting));
+  }
   void abandon() const { sink_->abandon(); }  // closes the connection without an answer
 
  private:
@@ -113,10 +152,10 @@ class Server {
 
   // Begins to serve. Connections made since listen() waited in the kernel's queue.
   Result<> start();
-  // Stops accepting, closes connections without a request, lets running handlers finish for up to `grace`,
-  // then asks them to stop (Request::gone), closes the rest, joins, and removes the unix socket files it
-  // made (only if they are still its own). Idempotent. Blocks until every handler returned: not to be
-  // called from a handler.
+  // Stops accepting, closes connections without a request and those of streams, lets running handlers finish
+  // for up to `grace`, then asks them to stop (Request::gone), closes the rest, joins, and removes the unix
+  // socket files it made (only if they are still its own). Idempotent. Blocks until every handler returned:
+  // not to be called from a handler.
   void stop(std::chrono::milliseconds grace = std::chrono::milliseconds(5'000));
 
  private:

@@ -4,44 +4,14 @@
 #include "base/check.h"
 #include "http/problem.h"
 #include "http/serialize.h"
+#include "http/session_sink.h"
 
 #include <array>
-#include <atomic>
 
 namespace volplugin::http {
 namespace {
 
 constexpr std::chrono::milliseconds kLinger{1'000};
-
-// One answer to one request of one session.
-class SessionSink final : public Reply::Sink {
- public:
-  SessionSink(std::shared_ptr<Mailbox> mailbox, std::weak_ptr<Session> session)
-      : mailbox_(std::move(mailbox)), session_(std::move(session)) {}
-  SessionSink(const SessionSink&) = delete;
-  SessionSink& operator=(const SessionSink&) = delete;
-  ~SessionSink() override { abandon_once(); }
-
-  void send(Response response) override {
-    if (answered_.exchange(true)) return;
-    mailbox_->post([session = session_, response = std::move(response)]() mutable {
-      if (const auto alive = session.lock()) alive->answer(std::move(response));
-    });
-  }
-  void abandon() override { abandon_once(); }
-
- private:
-  void abandon_once() {
-    if (answered_.exchange(true)) return;
-    mailbox_->post([session = session_] {
-      if (const auto alive = session.lock()) alive->close();
-    });
-  }
-
-  const std::shared_ptr<Mailbox> mailbox_;
-  const std::weak_ptr<Session> session_;
-  std::atomic<bool> answered_ = false;
-};
 
 }  // namespace
 
@@ -64,15 +34,20 @@ void Session::close() {
   error_code ignored;
   timer_.cancel();
   std::ignore = socket_.close(ignored);
+  if (outbox_) outbox_->close();
   gone_.request_stop();
   host_.closed(shared_from_this());
+}
+
+// With one request; bytes of later ones are only kept.
+bool Session::is_busy() const {
+  return state_ == State::handling || state_ == State::writing || state_ == State::streaming;
 }
 
 // Waits without a buffer: an idle connection costs no read buffer.
 void Session::arm_read() {
   if (read_armed_ || eof_ || state_ == State::closed) return;
-  const bool busy = state_ == State::handling || state_ == State::writing;
-  if (busy && buffer_.size() >= host_.limits().header_bytes) return;
+  if (is_busy() && buffer_.size() >= host_.limits().header_bytes) return;
   read_armed_ = true;
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code ec) {
     self->read_armed_ = false;
@@ -173,6 +148,48 @@ void Session::write(Response response, Framing framing) {
   });
 }
 
+void Session::begin_stream(Response head, std::shared_ptr<Outbox> outbox) {
+  if (state_ != State::handling) return outbox->close();
+  head.body.clear();
+  framing_.keep_alive = false;
+  auto text = serialize_head(head, framing_, Length::open);
+  if (!text || framing_.head || draining_ || eof_) {
+    outbox->close();
+    if (draining_ || eof_) return close();
+    return answer(text ? std::move(head) : problem(500, to_string(Code::internal), text.error().message));
+  }
+  head_ = std::move(*text);
+  outbox_ = std::move(outbox);
+  state_ = State::streaming;
+  write_stream({asio::buffer(head_)});
+  arm_read();
+}
+
+void Session::write_more() {
+  if (state_ != State::streaming || stream_writing_) return;
+  auto batch = outbox_->take();
+  texts_ = std::move(batch.texts);
+  if (!texts_.empty()) {
+    std::vector<asio::const_buffer> buffers;
+    buffers.reserve(texts_.size());
+    for (const auto& text : texts_) buffers.push_back(asio::buffer(*text));
+    return write_stream(buffers);
+  }
+  timer_.cancel();
+  if (batch.last) linger();
+}
+
+void Session::write_stream(const std::vector<asio::const_buffer>& buffers) {
+  stream_writing_ = true;
+  set_deadline(host_.limits().write);
+  asio::async_write(socket_, buffers, [self = shared_from_this()](error_code ec, size_t) {
+    self->stream_writing_ = false;
+    if (self->state_ == State::closed) return;
+    if (ec) return self->close();
+    self->write_more();
+  });
+}
+
 void Session::on_written(error_code ec, bool keep_alive) {
   if (state_ == State::closed) return;
   if (ec) return close();
@@ -220,7 +237,7 @@ void Session::on_deadline() {
   if (state_ == State::reading) {
     reader_.reset();
     write(problem(408, to_string(Code::deadline_exceeded), "the request took too long to arrive"), Framing{});
-  } else if (state_ != State::handling) {
+  } else if (state_ != State::handling && (state_ != State::streaming || stream_writing_)) {
     close();
   }
 }

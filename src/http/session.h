@@ -7,16 +7,20 @@
 //                           v                     v                    v
 //                        writing                closed  <--------- lingering
 //
+// A stream goes from handling to streaming and writes what its Outbox has; behind its end it lingers. The
+// peer's end of data closes it.
+//
 // A failed socket, a passed deadline or close() leads to `closed` from everywhere. Deadlines: idle, reading
-// and writing have their limit; handling has none; lingering (we sent our last byte and let the peer finish
-// its own, or a reset could destroy our answer) is short. While handling, a pending read notices the peer's
-// leaving; bytes of later requests are kept, up to header_bytes.
+// and writing have their limit, and so has each write of a stream; handling has none; lingering (we sent our
+// last byte and let the peer finish its own, or a reset could destroy our answer) is short. While handling, a
+// pending read notices the peer's leaving; bytes of later requests are kept, up to header_bytes.
 //
 // Ownership: shared by its pending callbacks and the host's list. Threads: everything on the one I/O
 // thread, which therefore is the strand. SessionSink brings answers there from other threads.
 #pragma once
 
 #include "http/asio.h"
+#include "http/outbox.h"
 #include "http/parse.h"
 #include "http/server.h"
 
@@ -68,12 +72,15 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   void start();
   void answer(Response response);
+  void begin_stream(Response head, std::shared_ptr<Outbox> outbox);
+  // What the outbox has, unless a write is under way.
+  void write_more();
   // Closes now what has no request in work; the rest after its answer.
   void drain();
   void close();
 
  private:
-  enum class State { idle, reading, handling, writing, lingering, closed };
+  enum class State { idle, reading, handling, writing, streaming, lingering, closed };
 
   void arm_read();
   void on_readable(error_code ec);
@@ -84,6 +91,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void dispatch();
   void write(Response response, Framing framing);
   void on_written(error_code ec, bool keep_alive);
+  void write_stream(const std::vector<asio::const_buffer>& buffers);
+  bool is_busy() const;
   void next_request();
   void linger();
   void set_deadline(std::chrono::milliseconds after);
@@ -104,6 +113,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::stop_source gone_{std::nostopstate};
   std::string head_;  // of the answer being written
   std::string body_;
+  std::shared_ptr<Outbox> outbox_;   // of the stream
+  std::vector<Stream::Text> texts_;  // being written
+  bool stream_writing_ = false;
 };
 
 }  // namespace volplugin::http

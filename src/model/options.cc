@@ -39,6 +39,10 @@ Result<std::string> parse_name(std::string_view text) {
   return std::string(text);
 }
 
+Result<std::string> parse_node(std::string_view text) {
+  return TRY(NodeTag::parse(text)).str();
+}
+
 // A pool's own rule is its backend's; here only what no pool name may contain.
 Result<std::string> parse_word(std::string_view text) {
   for (const char c : text)
@@ -61,6 +65,8 @@ const std::map<std::string, Setter, std::less<>>& setters() {
       {"snapshots", setter(&OptionSet::snapshots, parse_bool)},
       {"snapshots.frequency", setter(&OptionSet::snapshot_frequency, parse_duration)},
       {"snapshots.keep", setter(&OptionSet::snapshot_keep, parse_number<std::uint32_t>)},
+      {"mount-wait", setter(&OptionSet::mount_wait, parse_mount_wait)},
+      {"node", setter(&OptionSet::node, parse_node)},
       {"rate-limit.write.iops", setter(&OptionSet::write_iops, parse_number<std::uint64_t>)},
       {"rate-limit.read.iops", setter(&OptionSet::read_iops, parse_number<std::uint64_t>)},
       {"rate-limit.write.bps", setter(&OptionSet::write_bps, parse_number<std::uint64_t>)},
@@ -78,6 +84,14 @@ Result<bool> parse_bool(std::string_view text) {
     if (text == word) return false;
   return make_error(Code::invalid_argument,
                     fmt::format("'{}' is not true or false (1 t true 0 f false)", printable(text)));
+}
+
+Result<std::chrono::nanoseconds> parse_mount_wait(std::string_view text) {
+  const auto wait = TRY(parse_duration(text));
+  if (wait > kMaxMountWait)
+    return make_error(Code::invalid_argument,
+                      fmt::format("'{}' is longer than {}", printable(text), format_duration(kMaxMountWait)));
+  return wait;
 }
 
 const std::vector<std::string>& driver_option_keys() {
@@ -127,6 +141,7 @@ Result<VolumeOptions> resolve_options(const OptionSet& policy, const OptionSet& 
   out.rate_limit.read_iops = pick(asked.read_iops, policy.read_iops, std::uint64_t{0});
   out.rate_limit.write_bps = pick(asked.write_bps, policy.write_bps, std::uint64_t{0});
   out.rate_limit.read_bps = pick(asked.read_bps, policy.read_bps, std::uint64_t{0});
+  out.mount_wait = pick(asked.mount_wait, policy.mount_wait, std::chrono::nanoseconds(0));
   if (out.pool.empty())
     return make_error(Code::invalid_argument,
                       fmt::format("No Pool specified: name one in the policy's default-options, with --opt "
@@ -156,6 +171,7 @@ OptionSet as_option_set(const VolumeOptions& options) {
   set.read_iops = options.rate_limit.read_iops;
   set.write_bps = options.rate_limit.write_bps;
   set.read_bps = options.rate_limit.read_bps;
+  if (options.mount_wait.count() > 0) set.mount_wait = options.mount_wait;
   return set;
 }
 
@@ -177,6 +193,7 @@ std::string difference(const VolumeOptions& existing, const VolumeOptions& asked
   compare("rate-limit.read.iops", existing.rate_limit.read_iops, asked.rate_limit.read_iops);
   compare("rate-limit.write.bps", existing.rate_limit.write_bps, asked.rate_limit.write_bps);
   compare("rate-limit.read.bps", existing.rate_limit.read_bps, asked.rate_limit.read_bps);
+  compare("mount-wait", format_duration(existing.mount_wait), format_duration(asked.mount_wait));
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 

@@ -33,6 +33,8 @@ struct OptionSet {
   std::optional<std::chrono::nanoseconds> snapshot_frequency;
   std::optional<std::uint32_t> snapshot_keep;
   std::optional<std::uint64_t> write_iops, read_iops, write_bps, read_bps;
+  std::optional<std::chrono::nanoseconds> mount_wait;
+  std::optional<std::string> node;  // of a create only: on which host a host-local volume is made
   bool operator==(const OptionSet&) const = default;
 };
 
@@ -46,6 +48,7 @@ struct VolumeOptions {
   std::chrono::nanoseconds snapshot_frequency{0};
   std::uint32_t snapshot_keep = 0;
   RateLimit rate_limit;
+  std::chrono::nanoseconds mount_wait{0};  // for a host that holds it to let go; 0: as the agent is told
   bool operator==(const VolumeOptions&) const = default;
 };
 
@@ -55,9 +58,14 @@ struct ServerDefaults {
   std::map<std::string, std::string> pools;  // default pool per backend
 };
 
-// Docker's --opt and volcli's --opt: the keys of the requirements plus `backend`. A bare `size` is MiB; an
-// empty value means "not said". Errors: invalid_argument naming the key, the rule and, for an unknown key,
-// the valid ones.
+// The longest mount_wait: the engine gives up a mount after 120 s.
+inline constexpr std::chrono::seconds kMaxMountWait{100};
+// "20s". Errors: invalid_argument.
+Result<std::chrono::nanoseconds> parse_mount_wait(std::string_view text);
+
+// Docker's --opt and volcli's --opt: the keys of the requirements, `backend`, `mount-wait` and `node`. A bare
+// `size` is MiB; an empty value means "not said". Errors: invalid_argument naming the key, the rule and, for
+// an unknown key, the valid ones.
 Result<OptionSet> parse_driver_options(const std::map<std::string, std::string>& options);
 const std::vector<std::string>& driver_option_keys();
 

@@ -40,7 +40,7 @@ struct AgentSettings {
   std::string version;
   std::vector<std::string> backends;
   HostIdentity host{};
-  Millis mount_wait{0};  // how long a mount waits for a volume that another host holds
+  Millis mount_wait{0};  // how long a mount waits for a volume that another host holds, if it does not say
   // The rule for names of volumes.
   std::function<Result<model::VolumeId>(std::string_view)> parse_name = [](std::string_view text) {
     return model::parse_volume_id(text);
@@ -86,7 +86,8 @@ class Agent final : public service::VolumeService {
                                   std::optional<pid_t> engine);
   Result<std::string> share_mount(const Op& op, JournalEntry entry, const model::MountId& use,
                                   std::optional<pid_t> engine);
-  Result<model::Record<model::Mount>> acquire(const Op& op, const service::AcquireMount& request);
+  Result<model::Record<model::Mount>> acquire(const Op& op, const service::AcquireMount& request,
+                                              Millis wait);
   Result<> confirm_right(const Op& op, JournalEntry& entry);
   Result<> claim_again(const Op& op, JournalEntry& entry, const std::string& session);
   Result<> mount_and_record(const Op& op, const JournalEntry& entry, std::optional<pid_t> engine);
@@ -115,8 +116,9 @@ class Agent final : public service::VolumeService {
   WallTime started_at_;
   SessionKeeper session_;
   std::atomic<bool> lost_told_ = false;
-  std::mutex settling_;          // one thread at a time; of the next
+  std::mutex settling_;          // one thread at a time; of the next two
   std::string settled_session_;  // under which everything mounted here is held
+  SteadyTime look_again_{};
 
   // The last answers of volmaster, for when it cannot be reached: dockerd forgets a volume (and does not
   // start its containers) when it is told an error for it.

@@ -46,12 +46,15 @@ Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, 
   const auto volume = TRY(parts_.records.get_volume(op, id));
   JournalEntry entry{volume->value, {{use, 1, journal_->engine(), parts_.clock.wall()}}, os::new_uuid()};
   entry.session = TRY_CTX(session_.ensure(op, describe_node()), "this host has no session with volmaster");
-  const auto acquired = acquire(op, {id,
-                                     settings_.node,
-                                     entry.session,
-                                     entry.claim,
-                                     parts_.executor.mount_point(id),
-                                     {use, entry.uses.front().since}});
+  const auto wait = std::chrono::ceil<Millis>(entry.volume.options.mount_wait);
+  const auto acquired = acquire(op,
+                                {id,
+                                 settings_.node,
+                                 entry.session,
+                                 entry.claim,
+                                 parts_.executor.mount_point(id),
+                                 {use, entry.uses.front().since}},
+                                wait.count() > 0 ? wait : settings_.mount_wait);
   if (!acquired) {
     // Perhaps it was granted and only the answer is lost: an entry without uses has it given back.
     entry.uses.clear();
@@ -71,8 +74,9 @@ Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, 
 }
 
 // Waits, if it is asked to, for a volume that another host holds.
-Result<model::Record<model::Mount>> Agent::acquire(const Op& op, const service::AcquireMount& request) {
-  const SteadyTime give_up = parts_.clock.now() + settings_.mount_wait;
+Result<model::Record<model::Mount>> Agent::acquire(const Op& op, const service::AcquireMount& request,
+                                                   Millis wait) {
+  const SteadyTime give_up = parts_.clock.now() + wait;
   for (;;) {
     auto held = parts_.records.acquire_mount(op, request);
     const bool elsewhere =

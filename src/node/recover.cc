@@ -6,6 +6,11 @@
 #include <algorithm>
 
 namespace volplugin::node {
+namespace {
+
+constexpr Millis kLookAgain{60'000};  // for records of this host that it does not know of
+
+}  // namespace
 
 model::Node Agent::describe_node() const {
   model::Node node{settings_.node, settings_.version, settings_.backends, settings_.boot_id, started_at_};
@@ -44,10 +49,12 @@ void Agent::recover_step(const Op& op) {
   }
 }
 
-// Once for each session: what this host holds is held under it from now on.
+// Once for each session: what this host holds is held under it from now on. And from time to time: a request
+// whose answer was lost may have made a record that nobody knows of.
 void Agent::settle_mounts(const Op& op, const std::string& session) {
   const std::lock_guard one(settling_);
-  if (settled_session_ == session) return;
+  const bool settled = settled_session_ == session;
+  if (settled && parts_.clock.now() < look_again_) return;
   bool all = true;
   for (const auto& seen : journal_->all()) {
     const auto turn = queue_.try_enter(seen.volume.id.name());
@@ -58,17 +65,20 @@ void Agent::settle_mounts(const Op& op, const std::string& session) {
   }
   // Fills the cache: Docker may ask for a volume for the first time when volmaster cannot be reached any
   // more.
-  all = list(op).has_value() && all;
+  if (!settled) all = list(op).has_value() && all;
   if (const auto taken = take_over_records(op); !taken) {
-    parts_.warn("taking over the mounts of an earlier run: " + taken.error().message);
+    if (taken.error().code != Code::busy)
+      parts_.warn("taking over the mounts of an earlier run: " + taken.error().message);
     all = false;
   }
-  if (all) settled_session_ = session;
+  if (!all) return;
+  settled_session_ = session;
+  look_again_ = parts_.clock.now() + kLookAgain;
 }
 
 // Mount records that say this node, but that the journal does not know: a crash or a reboot came between.
 Result<> Agent::take_over_records(const Op& op) {
-  service::ListQuery query;
+  service::ListQuery query{.node = settings_.node.str()};
   Result<> outcome;
   do {
     const auto page = TRY(parts_.records.list_mounts(op, query));

@@ -227,7 +227,7 @@ TEST_F(SessionTest, ANewUserFindsOutBeforeTheHeartbeatDoes) {
 TEST_F(SessionTest, ARecordRemovedByHandIsNotTakenBack) {
   ASSERT_TRUE(a_.mount("1"));
   end_session("a");
-  ASSERT_TRUE(control_.forget_mount(op(), volume()));
+  ASSERT_TRUE(control_.forget_mount(op(), volume(), service::Confirmed::no));
   clock_.advance(Millis(40'000));
   a_.agent->keep_session(op());
   EXPECT_EQ(a_.status("fenced"), "true");
@@ -240,6 +240,20 @@ TEST_F(SessionTest, ARestartedAgentGoesOnWithItsSession) {
   a_.agent->recover_step(op());
   EXPECT_EQ(catalog_->sessions.find("a")->value.id, before);
   EXPECT_TRUE(a_.mount("2"));
+}
+
+TEST_F(SessionTest, ARecordThatNobodyKnowsOfIsGivenBack) {
+  a_.agent->recover_step(op());
+  // A request that was given up, and was carried out much later.
+  ASSERT_TRUE(control_.acquire_mount(op(), {volume(),
+                                            node("a"),
+                                            catalog_->sessions.find("a")->value.id,
+                                            "late",
+                                            "/mounts",
+                                            {*model::MountIdTag::parse("x"), clock_.wall()}}));
+  clock_.advance(Millis(61'000));
+  a_.agent->recover_step(op());
+  EXPECT_EQ(holder(), "");
 }
 
 TEST_F(SessionTest, MountsWaitForTheHolderIfAskedTo) {

@@ -44,6 +44,11 @@ void Respond::operator()(Result<http::Response> answer) const {
   reply_.send(std::move(response));
 }
 
+http::Stream Respond::stream(http::Response head, size_t max_waiting) const {
+  head.headers.emplace_back("X-Request-Id", request_id_);
+  return reply_.stream(head, max_waiting);
+}
+
 // Everything a handler's Call refers to.
 struct Api::Work {
   http::Request request;
@@ -53,11 +58,12 @@ struct Api::Work {
   Op op;
 };
 
-Api::Api(service::Volmaster& master, const Clock& clock, std::string version)
+Api::Api(service::Volmaster& master, service::EventSource& events, const Clock& clock, std::string version)
     : master_(master),
       clock_(clock),
       version_(std::move(version)),
       router_(make_router()),
+      events_(events, clock),
       storage_calls_(kStorageThreads, kStorageQueue) {}
 
 void Api::handle(http::Request request, http::Reply reply) {
@@ -79,7 +85,7 @@ Result<> Api::start(http::Request request, const Respond& respond) {
   auto work = std::make_unique<Work>(std::move(request), route, std::move(match->params), std::move(query),
                                      std::move(op));
   auto run = [this, work = std::move(work), respond] {
-    const Call call{master_, version_, work->request, work->params, work->query, work->op};
+    const Call call{master_, events_, version_, work->request, work->params, work->query, work->op};
     try {
       work->route.handler(call, respond);
     } catch (const std::exception& error) {

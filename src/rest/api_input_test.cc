@@ -29,7 +29,8 @@ class ApiInputTest : public ::testing::Test {
 
   StubVolmaster master_;
   FakeClock clock_;
-  Api api_{master_, clock_, "1.2.3"};
+  StubEvents events_;
+  Api api_{master_, events_, clock_, "1.2.3"};
 };
 
 TEST_F(ApiInputTest, UnknownPathsAndMethods) {
@@ -72,6 +73,9 @@ TEST_F(ApiInputTest, QueriesAreStrict) {
   expect_refused("GET", "/v1/tenants?tenant=t", "", "unknown key 'tenant'");
   expect_refused("GET", "/v1/health?x", "", "takes none");
   expect_refused("GET", "/v1/volumes?limit=1&limit=2", "", "given twice");
+  expect_refused("DELETE", "/v1/mounts/t/v?confirmed=yes", "",
+                 "query confirmed: 'yes' is neither true nor false");
+  expect_refused("DELETE", "/v1/mounts/t/v?confirmed=true&node=n", "", "not together with node");
   expect_refused("DELETE", "/v1/volumes/t/v?mode=data", "", "delete-data, if-ephemeral or forget-record");
   expect_refused("DELETE", "/v1/volumes/t/v?mode=", "", "query mode");
   expect_refused("DELETE", "/v1/mounts/t/v?node=", "", "query node");

@@ -27,7 +27,8 @@ class ApiTest : public ::testing::Test {
 
   StubVolmaster master_;
   FakeClock clock_;
-  Api api_{master_, clock_, "1.2.3"};
+  StubEvents events_;
+  Api api_{master_, events_, clock_, "1.2.3"};
 };
 
 TEST_F(ApiTest, EveryKindOfErrorHasItsStatus) {
@@ -160,6 +161,10 @@ TEST_F(ApiTest, QueriesChooseWhatIsDeleted) {
   EXPECT_EQ(master_.asked_name, "released by n1 under , fenced");
   ask("DELETE", "/v1/mounts/t/v");
   EXPECT_EQ(master_.asked_name, "forgotten");
+  ask("DELETE", "/v1/mounts/t/v?confirmed=true");
+  EXPECT_EQ(master_.asked_name, "forgotten for sure");
+  ask("DELETE", "/v1/mounts/t/v?confirmed=false");
+  EXPECT_EQ(master_.asked_name, "forgotten");
 }
 
 TEST_F(ApiTest, ListsArePagesAndNamesAreDecoded) {
@@ -180,6 +185,7 @@ TEST_F(ApiTest, HealthVersionAndOperations) {
   EXPECT_EQ(ask("GET", "/v1/health").status, 503);
   EXPECT_EQ(ask("GET", "/v1/version").body, R"({"version":"1.2.3","api":"v1"})");
   EXPECT_THAT(ask("GET", "/v1/operations").body, HasSubstr(R"({"items":[{"id":"id","kind":"create")"));
+  EXPECT_THAT(ask("GET", "/v1/operations/a%20b").body, HasSubstr(R"({"id":"a b","kind":"create")"));
 }
 
 TEST_F(ApiTest, OnlyCallsForStorageLeaveTheCallersThread) {

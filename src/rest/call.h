@@ -13,9 +13,12 @@
 
 namespace volplugin::rest {
 
+class EventStreams;
+
 // One request. Valid until the handler returns; what answers later copies what it needs.
 struct Call {
   service::Volmaster& master;
+  EventStreams& events;
   const std::string& version;
   const http::Request& request;
   const http::Params& params;  // of the path, decoded
@@ -30,6 +33,8 @@ class Respond {
       : reply_(std::move(reply)), request_id_(std::move(request_id)) {}
   // Every answer carries X-Request-Id; an Error becomes its problem document.
   void operator()(Result<http::Response> answer) const;
+  // Begins an answer that goes on; see http::Reply::stream().
+  http::Stream stream(http::Response head, size_t max_waiting) const;
   const std::string& request_id() const { return request_id_; }
 
  private:

@@ -78,8 +78,8 @@ class StubVolmaster final : public service::Volmaster {
     asked_name = fmt::format("released by {} under {}{}", r.node.str(), r.claim, r.fenced ? ", fenced" : "");
     return done(o);
   }
-  Result<> forget_mount(const Op& o, const model::VolumeId&) override {
-    asked_name = "forgotten";
+  Result<> forget_mount(const Op& o, const model::VolumeId&, service::Confirmed confirmed) override {
+    asked_name = confirmed == service::Confirmed::yes ? "forgotten for sure" : "forgotten";
     return done(o);
   }
   Result<model::Record<model::Mount>> get_mount(const Op& o, const model::VolumeId& id) override {
@@ -114,6 +114,10 @@ class StubVolmaster final : public service::Volmaster {
     TRY(done(o));
     return std::vector<model::Operation>{{"id", "create", "t/v", "running", "", {}}};
   }
+  Result<model::Operation> get_operation(const Op& o, const std::string& id) override {
+    TRY(done(o));
+    return model::Operation{id, "create", "t/v", "running", "", {}};
+  }
   Result<service::Health> health(const Op& o) override {
     TRY(done(o));
     return service::Health{store_ok, store_ok ? "ok" : "disk full", "1.2.3"};
@@ -141,9 +145,40 @@ class StubVolmaster final : public service::Volmaster {
   }
 };
 
+// Tells what the test tells it.
+class StubEvents final : public service::EventSource {
+ public:
+  void observe(Observer observer) override {
+    tell = std::move(observer);
+    if (tell) tell({.events = {}, .revision = revision, .reset = true});
+  }
+  Observer tell;
+  std::uint64_t revision = 10;
+};
+
+// What was written to a stream.
+class CapturedStream final : public http::Stream::Sink {
+ public:
+  bool write(http::Stream::Text text) override {
+    if (open) written += *text;
+    return open;
+  }
+  bool is_open() const override { return open; }
+  void end() override { open = false; }
+
+  std::string written;
+  bool open = true;
+};
+
 // Takes the answer of one request.
 class Captured final : public http::Reply::Sink {
  public:
+  std::shared_ptr<http::Stream::Sink> stream(const http::Response& head, size_t) override {
+    send(head);
+    return streamed;
+  }
+  const std::shared_ptr<CapturedStream> streamed = std::make_shared<CapturedStream>();
+
   void send(http::Response response) override {
     const std::lock_guard lock(mutex_);
     if (!response_) response_ = std::move(response);

@@ -69,10 +69,25 @@ Result<std::optional<std::uint64_t>> wanted_revision(const http::Request& reques
   return number;
 }
 
+Result<std::optional<std::uint64_t>> followed_revision(const http::Request& request,
+                                                       const http::Query& query) {
+  const auto after = query.find("after");
+  const std::string_view last = request.header("last-event-id");
+  if (last.empty() && after == query.end()) return std::optional<std::uint64_t>();
+  const std::string_view given = last.empty() ? std::string_view(after->second) : last;
+  const auto number = parse_number(given);
+  if (!number)
+    return refuse(last.empty() ? "query after" : "header Last-Event-ID", given,
+                  "the id of an event, a number");
+  return number;
+}
+
 Result<service::ListQuery> list_query(const http::Query& query) {
   service::ListQuery list;
   if (const auto tenant = query.find("tenant"); tenant != query.end())
     list.tenant = TRY_CTX(model::TenantTag::parse(tenant->second), "query tenant").str();
+  if (const auto node = query.find("node"); node != query.end())
+    list.node = TRY_CTX(model::NodeTag::parse(node->second), "query node").str();
   if (const auto after = query.find("after"); after != query.end()) list.after = after->second;
   const auto limit = query.find("limit");
   if (limit == query.end()) return list;

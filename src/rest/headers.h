@@ -25,6 +25,10 @@ Result<Millis> timeout_of(const http::Request& request, Millis longest);
 // invalid_argument for both at once and for any other form.
 Result<std::optional<std::uint64_t>> wanted_revision(const http::Request& request);
 
+// Last-Event-ID, else `after`: the revision up to which the events are known. Errors: invalid_argument.
+Result<std::optional<std::uint64_t>> followed_revision(const http::Request& request,
+                                                       const http::Query& query);
+
 // tenant, after and limit of a list. Errors: invalid_argument.
 Result<service::ListQuery> list_query(const http::Query& query);
 

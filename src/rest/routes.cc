@@ -18,11 +18,11 @@ const std::vector<RouteInfo>& routes() {
       {"GET", "/v1/volumes/{tenant}/{volume}", {}, Kind::quick, answered_by<get_volume>},
       {"DELETE", "/v1/volumes/{tenant}/{volume}", {"mode"}, Kind::storage, answered_by<remove_volume>},
 
-      {"GET", "/v1/mounts", {"after", "limit", "tenant"}, Kind::quick, answered_by<list_mounts>},
+      {"GET", "/v1/mounts", {"after", "limit", "node", "tenant"}, Kind::quick, answered_by<list_mounts>},
       {"GET", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<get_mount>},
       {"PUT", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<acquire_mount>},
       {"PATCH", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<update_mount>},
-      {"DELETE", "/v1/mounts/{tenant}/{volume}", {"claim", "fenced", "node"}, Kind::quick, answered_by<release_mount>},
+      {"DELETE", "/v1/mounts/{tenant}/{volume}", {"claim", "confirmed", "fenced", "node"}, Kind::quick, answered_by<release_mount>},
 
       {"GET", "/v1/nodes", {"after", "limit"}, Kind::quick, answered_by<list_nodes>},
       {"GET", "/v1/nodes/{node}", {}, Kind::quick, answered_by<get_node>},
@@ -32,7 +32,9 @@ const std::vector<RouteInfo>& routes() {
       {"POST", "/v1/nodes/{node}/tasks/next", {}, Kind::quick, next_task},
       {"POST", "/v1/nodes/{node}/tasks/{task}", {}, Kind::quick, answered_by<finish_task>},
 
+      {"GET", "/v1/events", {"after"}, Kind::quick, follow_events},
       {"GET", "/v1/operations", {}, Kind::quick, answered_by<list_operations>},
+      {"GET", "/v1/operations/{operation}", {}, Kind::quick, answered_by<get_operation>},
       {"GET", "/v1/health", {}, Kind::quick, answered_by<get_health>},
       {"GET", "/v1/version", {}, Kind::quick, answered_by<get_version>},
   };

@@ -31,6 +31,9 @@ struct TaskResult {
   Made made;  // of a successful make
 };
 
+// Of a person, to what cannot be undone.
+enum class Confirmed { no, yes };
+
 struct Health {
   bool ok = false;
   std::string store;  // "ok", "ok (etcd)" or what is wrong
@@ -49,8 +52,9 @@ class Volmaster : public VolumeRecords {
   virtual Result<model::Record<model::Tenant>> get_tenant(const Op& op, const model::TenantName& name) = 0;
   virtual Result<Page<model::Tenant>> list_tenants(const Op& op, const ListQuery& query) = 0;
 
-  // volcli mount force-remove: the record only, whoever holds it. Errors: not_found.
-  virtual Result<> forget_mount(const Op& op, const model::VolumeId& id) = 0;
+  // volcli mount force-remove: the record only, whoever holds it. Errors: not_found, busy (the holder is not
+  // known to be dead, and nobody confirmed; names it).
+  virtual Result<> forget_mount(const Op& op, const model::VolumeId& id, Confirmed confirmed) = 0;
   virtual Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) = 0;
 
   virtual Result<model::Record<model::Node>> get_node(const Op& op, const model::NodeName& name) = 0;
@@ -64,6 +68,8 @@ class Volmaster : public VolumeRecords {
   virtual Result<> finish_task(const Op& op, const model::NodeName& node, const TaskResult& result) = 0;
 
   virtual Result<std::vector<model::Operation>> list_operations(const Op& op) = 0;
+  // Errors: not_found (also of one that ended: nothing is kept of those).
+  virtual Result<model::Operation> get_operation(const Op& op, const std::string& id) = 0;
   virtual Result<Health> health(const Op& op) = 0;
 };
 

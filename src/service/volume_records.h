@@ -24,6 +24,7 @@ struct Page {
 struct ListQuery {
   static constexpr size_t kMaxLimit = 10'000;
   std::string tenant;  // empty: all
+  std::string node{};  // of mounts; empty: all
   std::string after;   // last name of the page before; empty: from the start
   size_t limit = 1000;
 };

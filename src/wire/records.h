@@ -6,6 +6,7 @@
 #include "json/reader.h"
 #include "json/writer.h"
 #include "model/records.h"
+#include "service/events.h"
 #include "service/volmaster.h"
 
 #include <string>
@@ -34,6 +35,9 @@ Result<model::Versioned<model::Node>> parse_node(const json::Value& value);
 
 void write(json::Writer& writer, const model::Operation& operation);
 Result<model::Operation> parse_operation(const json::Value& value);
+
+// {"revision", "kind", "name", "change", "record": {...}}
+void write(json::Writer& writer, const service::Event& event);
 
 void write(json::Writer& writer, const service::Task& task);
 Result<service::Task> parse_task(const json::Value& value);

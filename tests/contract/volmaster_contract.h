@@ -8,6 +8,7 @@
 #include "backend/sim/sim_backend.h"
 #include "base/op.h"
 #include "control/control_plane.h"
+#include "control/event_feed.h"
 #include "service/volmaster.h"
 
 #include <functional>

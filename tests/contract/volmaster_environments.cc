@@ -76,11 +76,14 @@ struct World::Plane {
   ScriptedStorage storage{backends};
   control::TaskQueue tasks{system_clock()};
   control::ControlPlane control{{*catalog, backends, storage, tasks, system_clock()}, settings()};
+  control::EventFeed events{*catalog,
+                            [this](const model::NodeName& name) { return control.connected(name); }};
   Ticker ticker{tasks};
 };
 
 struct World::RestServer {
-  explicit RestServer(service::Volmaster& plane) : api(plane, system_clock(), "1.2.3") {
+  RestServer(service::Volmaster& plane, service::EventSource& events)
+      : api(plane, events, system_clock(), "1.2.3") {
     address = must(server.listen("unix://" + (dir.path / "volmaster.sock").string()));
     must(server.start());
     client = must(client::RestVolmaster::open({address}, "contract"));
@@ -96,7 +99,7 @@ struct World::RestServer {
 };
 
 World::World(Way way) : plane_(std::make_unique<Plane>()) {
-  if (way == Way::over_rest) rest_ = std::make_unique<RestServer>(plane_->control);
+  if (way == Way::over_rest) rest_ = std::make_unique<RestServer>(plane_->control, plane_->events);
 }
 World::~World() {
   plane_->tasks.close();

@@ -5,6 +5,8 @@
 namespace volplugin::contract {
 namespace {
 
+using service::Confirmed;
+
 std::string ids_of(const model::Mount& mount) {
   std::string ids;
   for (const auto& one : mount.uses) ids += one.id.str() + " ";
@@ -71,6 +73,10 @@ TEST_P(VolmasterContract, HolderUpdatesItsMount) {
   EXPECT_EQ(operations[0].kind, "unmount");
   EXPECT_EQ(operations[0].volume, "t1/v");
   EXPECT_EQ(operations[0].message, "\"busy\": files are open\n");
+  const auto one = must(master().get_operation(op_for(), operations[0].id));
+  EXPECT_EQ(one.volume, "t1/v");
+  EXPECT_EQ(one.message, operations[0].message);
+  expect_error(master().get_operation(op_for(), "a/b c"), Code::not_found, {"'a/b c'"});
   expect_error(master().remove_volume(op_for(), volume("t1/v"), service::RemoveMode::delete_data), Code::busy,
                {"files are open"});
 
@@ -112,10 +118,25 @@ TEST_P(VolmasterContract, ReleaseIsIdempotentAndOnlyForTheHolder) {
 TEST_P(VolmasterContract, ForgetDropsTheRecordOfWhoeverHoldsIt) {
   upload("t1");
   must(create("t1/v"));
-  expect_error(master().forget_mount(op_for(), volume("t1/v")), Code::not_found, {"'t1/v'"});
+  expect_error(master().forget_mount(op_for(), volume("t1/v"), Confirmed::yes), Code::not_found, {"'t1/v'"});
   must(acquire("t1/v", "n1", "id-1"));
-  EXPECT_TRUE(master().forget_mount(op_for(), volume("t1/v")));
+  EXPECT_TRUE(master().forget_mount(op_for(), volume("t1/v"), Confirmed::yes));
   expect_error(master().get_mount(op_for(), volume("t1/v")), Code::not_found);
+}
+
+TEST_P(VolmasterContract, ForgettingAHolderThatIsConnectedHasToBeConfirmed) {
+  upload("t1");
+  must(create("t1/v"));
+  const FakeAgent agent(master(), node("n1"), storage());
+  ASSERT_TRUE(eventually([&] { return world_.tasks().connected(node("n1")); }));
+  for (const auto* holder : {"n1", "here"}) {  // the local node has no agent that asks for work
+    must(acquire("t1/v", holder, "id-1"));
+    expect_error(master().forget_mount(op_for(), volume("t1/v"), Confirmed::no), Code::busy,
+                 {fmt::format("node '{}'", holder), "'t1/v'", "data is lost", "--yes"});
+    EXPECT_TRUE(master().get_mount(op_for(), volume("t1/v")));
+    EXPECT_TRUE(master().forget_mount(op_for(), volume("t1/v"), Confirmed::yes));
+    expect_error(master().get_mount(op_for(), volume("t1/v")), Code::not_found);
+  }
 }
 
 TEST_P(VolmasterContract, FencingGrowsWithEveryMount) {
@@ -154,9 +175,13 @@ TEST_P(VolmasterContract, MountsAreListedByVolumeAndTenant) {
     return all + "| " + page.next;
   };
   EXPECT_EQ(names({}), "t1/a t1/b t2/a | ");
-  EXPECT_EQ(names({.tenant = "t1", .after = "", .limit = 1}), "t1/a | t1/a");
+  EXPECT_EQ(names({.tenant = "t1", .limit = 1}), "t1/a | t1/a");
   EXPECT_EQ(names({.tenant = "t1", .after = "t1/a", .limit = 1}), "t1/b | ");
   EXPECT_EQ(names({.tenant = "t3", .after = "", .limit = 1}), "| ");
+  must(create("t1/c"));
+  must(acquire("t1/c", "n2", "id"));
+  EXPECT_EQ(names({.node = "n2"}), "t1/c | ");
+  EXPECT_EQ(names({.node = "n2", .limit = 2}), "| t1/b");
 }
 
 }  // namespace

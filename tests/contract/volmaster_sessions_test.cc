@@ -91,6 +91,17 @@ TEST_P(VolmasterSessions, MountsOfALostNodeAreStaleUntilItIsBack) {
   EXPECT_FALSE(mount_of("t1/v").stale);
 }
 
+TEST_P(VolmasterSessions, OnlyTheMountOfALostNodeIsForgottenUnconfirmed) {
+  upload("t1");
+  must(create("t1/v"));
+  must(acquire("t1/v", "n1", "id-1"));
+  expect_error(master().forget_mount(op_for(), volume("t1/v"), service::Confirmed::no), Code::busy,
+               {"'n1'", "'t1/v'", "--yes"});
+  end("n1");
+  EXPECT_TRUE(master().forget_mount(op_for(), volume("t1/v"), service::Confirmed::no));
+  expect_error(master().get_mount(op_for(), volume("t1/v")), Code::not_found);
+}
+
 TEST_P(VolmasterSessions, OnlyTheCurrentClaimChangesAMount) {
   upload("t1");
   must(create("t1/v"));

@@ -244,5 +244,28 @@ TEST_P(VolmasterContract, ManyVolumesAreListedInPages) {
   EXPECT_EQ(rest.items.size(), 1U);
 }
 
+TEST_P(VolmasterContract, TheNodeOfAHostLocalVolumeIsAnOption) {
+  upload("t1", [](model::Tenant& policy) {
+    policy.defaults.backend = "local";
+    policy.defaults.pool = "disk";
+  });
+  EXPECT_EQ(must(create("t1/v", {{"node", "here"}}, "elsewhere")).volume->value.node, node("here"));
+  EXPECT_FALSE(must(create("t1/v", {{"node", "here"}}, "elsewhere")).created);
+  expect_error(create("t1/v", {{"node", "n7"}}), Code::already_exists, {"here", "n7"});
+  expect_error(create("t1/w", {{"node", "/"}}), Code::invalid_argument, {"option node"});
+  expect_error(create("t1/w", {{"backend", "sim"}, {"node", "here"}}), Code::invalid_argument,
+               {"option node"});
+  expect_error(master().get_volume(op_for(), volume("t1/w")), Code::not_found);
+}
+
+TEST_P(VolmasterContract, MountWaitIsKeptWithTheVolume) {
+  upload("t1", [](model::Tenant& policy) { policy.defaults.mount_wait = std::chrono::seconds(7); });
+  EXPECT_EQ(must(create("t1/a")).volume->value.options.mount_wait, std::chrono::seconds(7));
+  EXPECT_EQ(must(create("t1/b", {{"mount-wait", "20s"}})).volume->value.options.mount_wait,
+            std::chrono::seconds(20));
+  expect_error(create("t1/b", {{"mount-wait", "21s"}}), Code::already_exists, {"mount-wait is 20s, not 21s"});
+  expect_error(create("t1/c", {{"mount-wait", "101s"}}), Code::invalid_argument, {"option mount-wait"});
+}
+
 }  // namespace
 }  // namespace volplugin::contract

@@ -14,6 +14,7 @@ Result<> mount_get(Context& context);
 Result<> mount_list(Context& context);
 Result<> node_get(Context& context);
 Result<> node_list(Context& context);
+Result<> operation_get(Context& context);
 Result<> operation_list(Context& context);
 Result<> tenant_delete(Context& context);
 Result<> tenant_get(Context& context);

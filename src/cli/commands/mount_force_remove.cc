@@ -4,12 +4,19 @@
 namespace volplugin::cli {
 namespace {
 
-bool confirmed(const Context& context) {
-  if (context.line().has("yes") || !context.streams().in_is_terminal) return true;
+bool answers_yes(const Context& context) {
   context.streams().err << "Remove the record? [y/N] " << std::flush;
   std::string answer;
   std::getline(context.streams().in, answer);
   return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+// Without a word from a person volmaster decides by what it knows of the holder.
+Result<service::Confirmed> confirmation(const Context& context) {
+  if (context.line().has("yes")) return service::Confirmed::yes;
+  if (!context.streams().in_is_terminal) return service::Confirmed::no;
+  if (answers_yes(context)) return service::Confirmed::yes;
+  return make_error(Code::cancelled, "not confirmed, nothing was changed; --yes does it without asking");
 }
 
 }  // namespace
@@ -25,9 +32,7 @@ Result<> mount_force_remove(Context& context) {
       fmt::format("nothing is unmounted: {} may still write to {}, and a second node that mounts it then "
                   "damages its filesystem; make sure that {} is down",
                   holder, id.name(), holder));
-  if (!confirmed(context))
-    return make_error(Code::cancelled, "not confirmed, nothing was changed; --yes does it without asking");
-  TRY(volmaster->forget_mount(context.op(), id));
+  TRY(volmaster->forget_mount(context.op(), id, TRY(confirmation(context))));
   context.confirm(fmt::format("forgot the mount of {}", id.name()));
   return {};
 }

@@ -5,7 +5,8 @@ namespace volplugin::cli {
 namespace {
 
 Row cells(const model::Mount& mount) {
-  return {mount.volume.name(), mount.node.str(), std::string(to_string(mount.phase)),
+  return {mount.volume.name(), mount.node.str(),
+          std::string(to_string(mount.phase)) + (mount.stale ? " (stale)" : ""),
           std::to_string(mount.uses.size()), format_rfc3339(mount.since)};
 }
 

@@ -7,14 +7,18 @@ namespace volplugin::cli {
 namespace {
 
 Row cells(const model::Node& node) {
-  return {node.name.str(), node.version, node.connected ? "yes" : "no",
-          fmt::format("{}", fmt::join(node.backends, ",")), format_rfc3339(node.started_at)};
+  return {node.name.str(),
+          node.version,
+          node.lost ? "lost" : "ready",
+          node.connected ? "yes" : "no",
+          fmt::format("{}", fmt::join(node.backends, ",")),
+          format_rfc3339(node.started_at)};
 }
 
 }  // namespace
 
 Result<> node_list(Context& context) {
-  const View<model::Node> view{{"NAME", "VERSION", "CONNECTED", "BACKENDS", "STARTED"},
+  const View<model::Node> view{{"NAME", "VERSION", "STATE", "CONNECTED", "BACKENDS", "STARTED"},
                                cells,
                                [](const model::Node& node) { return node.name.str(); }};
   return print_list(context, TRY(list_all_pages(context, &service::Volmaster::list_nodes)), view);

@@ -37,7 +37,7 @@ Result<> version(Context& context) {
     context.print(fmt::format("volmaster {}\n", *other));
   else
     context.streams().err << fmt::format("volmaster at {} gave no answer: {}\n",
-                                         fmt::join(context.addresses(), ", "), other.error().message);
+                                         fmt::join(context.target().masters, ", "), other.error().message);
   return {};
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // volcli: the command line of the control plane. Everything it does is in src/cli; here are the process
-// and the way to a volmaster.
+// and the ways to the records.
 #include "cli/run.h"
 #include "client/rest_volmaster.h"
+#include "daemon/break_glass.h"
 
 #include <exception>
 #include <iostream>
@@ -13,8 +14,11 @@ namespace {
 
 using namespace volplugin;
 
-Result<std::unique_ptr<service::Volmaster>> connect(const std::vector<std::string>& addresses) {
-  return std::unique_ptr<service::Volmaster>(TRY(client::RestVolmaster::open(addresses, "volcli")));
+Result<std::shared_ptr<service::Volmaster>> connect(const cli::Target& target, const Op& op) {
+  if (!target.etcd.endpoints.empty())
+    return daemon::open_break_glass(op, daemon::etcd_source(target.etcd, target.etcd_password_file),
+                                    system_clock());
+  return std::shared_ptr<service::Volmaster>(TRY(client::RestVolmaster::open(target.masters, "volcli")));
 }
 
 }  // namespace

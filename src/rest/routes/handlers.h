@@ -33,8 +33,12 @@ Result<http::Response> renew_session(const Call& call);
 void next_task(const Call& call, const Respond& respond);
 Result<http::Response> finish_task(const Call& call);
 
+// events.cc
+void follow_events(const Call& call, const Respond& respond);
+
 // server.cc
 Result<http::Response> list_operations(const Call& call);
+Result<http::Response> get_operation(const Call& call);
 Result<http::Response> get_health(const Call& call);
 Result<http::Response> get_version(const Call& call);
 

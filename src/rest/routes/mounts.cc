@@ -7,7 +7,7 @@
 namespace volplugin::rest {
 namespace {
 
-Result<bool> flag_in(const auto& query, const std::string& key) {
+Result<bool> flag_in(const http::Query& query, const std::string& key) {
   const auto found = query.find(key);
   if (found == query.end()) return false;
   if (found->second != "true" && found->second != "false")
@@ -40,9 +40,13 @@ Result<http::Response> update_mount(const Call& call) {
 // With a node and its claim: the holder gives it back. Without: a person drops the record, whoever holds it.
 Result<http::Response> release_mount(const Call& call) {
   const auto id = TRY(volume_in_path(call));
+  const auto confirmed =
+      TRY(flag_in(call.query, "confirmed")) ? service::Confirmed::yes : service::Confirmed::no;
   const auto node = call.query.find("node");
   if (node == call.query.end()) {
-    TRY(call.master.forget_mount(call.op, id));
+    TRY(call.master.forget_mount(call.op, id, confirmed));
+  } else if (call.query.contains("confirmed")) {
+    return make_error(Code::invalid_argument, "query confirmed: not together with node");
   } else {
     const auto name = TRY_CTX(model::NodeTag::parse(node->second), "query node");
     const auto claim = call.query.find("claim");

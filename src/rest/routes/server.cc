@@ -14,6 +14,10 @@ Result<http::Response> list_operations(const Call& call) {
   return json(200, writer.take());
 }
 
+Result<http::Response> get_operation(const Call& call) {
+  return json(200, wire::to_text(TRY(call.master.get_operation(call.op, call.params["operation"]))));
+}
+
 Result<http::Response> get_health(const Call& call) {
   const auto health = TRY(call.master.health(call.op));
   json::Writer writer;
