@@ -86,9 +86,12 @@ class History:
         with self._lock:
             return list(self._faults)
 
-    def summary(self):
-        """Calls per kind and outcome, on one line."""
-        counts = {}
+    def report(self, since=0.0):
+        """Per kind and outcome: how many calls, the longest, and one of the errors. For people."""
+        groups = {}
         for call in self.calls():
-            counts[call.kind, call.outcome] = counts.get((call.kind, call.outcome), 0) + 1
-        return ", ".join(f"{kind} {outcome}: {n}" for (kind, outcome), n in sorted(counts.items(), key=str))
+            if call.start >= since:
+                groups.setdefault((call.kind, str(call.outcome)), []).append(call)
+        return "\n".join(f"{kind} {outcome}: {len(calls)}, longest {max((c.end or c.start) - c.start for c in calls):.1f} s"
+                         f" {max(calls, key=lambda c: (c.end or c.start) - c.start).error[:200]}"
+                         for (kind, outcome), calls in sorted(groups.items()))

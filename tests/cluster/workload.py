@@ -128,9 +128,8 @@ class Workload:
 
     def _use_one(self, rng, host):
         volume = self.book.take(rng, ALIVE)
-        if volume:
-            self.use(host, volume, rng.random() * 0.2)
-        return 0 if volume else 0.05
+        granted = volume and self.use(host, volume, rng.random() * 0.2)
+        return 0 if granted else 0.02
 
     # One of each.
 
