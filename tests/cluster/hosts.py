@@ -61,7 +61,7 @@ class ClusterHost:
 
     def _volmaster(self):
         etcd = [word for member in self.cluster.etcd for word in ("--etcd", member.url)]
-        return ["--data-dir", self.dir / "volmaster", "--listen", f"{self.address}:{PORT}", "--listen",
+        return ["--debug", "--data-dir", self.dir / "volmaster", "--listen", f"{self.address}:{PORT}", "--listen",
                 f"unix://{self.api_socket}", *etcd]
 
     def _volplugin(self):

@@ -45,7 +45,6 @@ def wait_for_work(history, since, patience=30):
 def test_fault(cluster, fault):
     history = cluster.history
     lines = {host.name: last_line(host) for host in cluster.hosts}
-    began = time.monotonic()
     workload = Workload(cluster, fault.name.replace("_", "-")).start()
     try:
         wait_for_work(history, time.monotonic())
@@ -57,7 +56,7 @@ def test_fault(cluster, fault):
         wait_for_work(history, time.monotonic())
     finally:
         workload.stop()
-        print(history.report(began))
+        print(history.report(workload.began))
     for operation, kinds in OPERATIONS.items():
         assert any(call.kind in kinds and call.overlaps(broken.start, broken.end) for call in history.calls()), \
             f"the fault met no {operation}"

@@ -83,6 +83,7 @@ class Workload:
         self.book = Book()
         self.prefix = prefix
         self.made = 0
+        self.began = time.monotonic()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(n,), name=f"workload-{n}")
                          for n in range(2 + users_per_host * len(cluster.hosts))]
