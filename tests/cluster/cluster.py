@@ -21,8 +21,7 @@ POLICY = {"default-options": {"size": "16MB"}, "filesystems": {"ext4": "mkfs.ext
 
 
 class Cluster:
-    """`masters`: numbers of the hosts that run a volmaster. With a backend that is not bound to hosts one is
-    supported (docs/operations/etcd.md). `engines`: hosts run dockerd, too."""
+    """`masters`: numbers of the hosts that run a volmaster. `engines`: hosts run dockerd, too."""
 
     def __init__(self, directory, hosts=3, etcd_members=1, masters=(0,), engines=True):
         self.dir = pathlib.Path(directory)

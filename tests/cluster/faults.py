@@ -2,11 +2,9 @@
 """FAULTS: what breaks while volumes are created, mounted, unmounted and removed. See test_faults.py.
 
 A new fault is one function with a row in front: it breaks something, yields for as long as it lasts, and ends it.
-It is called in the test's own thread. Not there yet, as the product cannot do it yet:
+It is called in the test's own thread. Not there yet:
 - a host that is lost for good whose mounts end with its session;
-- the volmaster an agent talks to is lost, and the agent goes to another one: Cluster(masters=(0, 1, 2)).
-Known to be missing: test_late_messages.py (faults of the network meet it now and then: "two hosts at once") and
-test_several_masters.py."""
+- the volmaster an agent talks to is lost, and the agent goes to another one: Cluster(masters=(0, 1, 2))."""
 import contextlib
 import dataclasses
 import time

@@ -11,8 +11,6 @@ def cluster(clusters):
     return clusters(hosts=3, engines=False)
 
 
-@pytest.mark.xfail(strict=True, reason="a release does not say which mount it ends: one that arrives late ends the "
-                   "next mount of the same node, and another host is let in")
 def test_late_release_does_not_end_the_next_mount(cluster):
     """The release of the first mount is on its way while the network is away, and is delivered when the host has
     mounted the volume again. The kernel repeats what was not acknowledged after 0.2, 0.6, 1.4, 3, 6.2 s ..."""

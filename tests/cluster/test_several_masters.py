@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several volmasters on one etcd and one shared pool, each with an agent of its own."""
+"""Several volmasters on one etcd and one shared pool, each with an agent that knows it alone."""
 import json
 import time
 
@@ -26,8 +26,6 @@ def test_everybody_asks_another_volmaster(cluster):
     check(cluster, workload)
 
 
-@pytest.mark.xfail(strict=True, reason="the recovery of one volmaster undoes what another one is creating; "
-                   "docs/operations/etcd.md says to run one at a time with shared pools")
 def test_create_that_lasts_longer_than_a_round_of_recovery(cluster):
     """What is acknowledged has its image."""
     policy = {"default-options": {"size": "16MB"},
