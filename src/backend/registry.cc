@@ -30,7 +30,7 @@ Error bad_value(const std::string& name, const std::string& value, const char* a
 }
 
 Opened open_loop(const std::string& data_dir, const Options& options, const Clock&) {
-  LoopConfig config{.pools_dir = data_dir + "/pools"};
+  LoopConfig config{.pools_dir = data_dir + "/pools", .pools = {}};
   constexpr std::string_view kPool = "pool.", kOvercommit = "overcommit.";
   for (const auto& [name, value] : options) {
     if (name == "pools_dir") {
@@ -43,10 +43,18 @@ Opened open_loop(const std::string& data_dir, const Options& options, const Cloc
       if (value != "true" && value != "false") return bad_value(name, value, "true or false");
       config.pools[name.substr(kOvercommit.size())].overcommit =
           value == "true" ? Overcommit::yes : Overcommit::no;
+    } else if (name == "shared") {
+      if (value != "true" && value != "false") return bad_value(name, value, "true or false");
+      config.scope = value == "true" ? Scope::cluster : Scope::host_local;
     } else {
       return unknown_option(name);
     }
   }
+  // The data directory is each host's own: images in there are seen by nobody else.
+  if (config.scope == Scope::cluster && !options.contains("pools_dir"))
+    return make_error(
+        Code::invalid_argument,
+        "option 'shared' needs option 'pools_dir': a directory that every host has at that path");
   return TRY(LoopBackend::open(std::move(config)));
 }
 

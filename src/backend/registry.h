@@ -21,7 +21,7 @@ struct BackendSettings {
   std::string data_dir;  // drivers keep what they store themselves in directories below it
   // Driver name -> its options. A driver is opened when it is named here, if only with no options.
   //   loop: pools_dir (default <data_dir>/pools), pool.<name> = existing directory,
-  //         overcommit.<name> = true | false (default)
+  //         overcommit.<name> = true | false (default), shared = true | false (default)
   //   lvm:  thin-reserve = percent of a thin pool that stays free of new volumes (default 10)
   //   sim:  scope = host_local (default) | cluster
   std::map<std::string, std::map<std::string, std::string>> options;

@@ -29,6 +29,21 @@ TEST(Registry, OpensWhatIsNamed) {
   EXPECT_TRUE(std::filesystem::is_directory(dir / "pools"));
 }
 
+TEST(Registry, SharedLoopPoolsBelongToTheCluster) {
+  const os::ScratchDir dir;
+  const auto scope_with = [&](const std::string& shared) {
+    const auto opened = open_backends(
+        {.data_dir = dir.path(), .options = {{"loop", {{"shared", shared}, {"pools_dir", dir / "nfs"}}}}},
+        system_clock());
+    EXPECT_TRUE(opened) << opened.error().message;
+    return opened->at("loop")->traits().scope;
+  };
+  EXPECT_EQ(scope_with("true"), Scope::cluster);
+  EXPECT_FALSE(std::filesystem::exists(dir / "nfs"));
+  EXPECT_EQ(scope_with("false"), Scope::host_local);
+  EXPECT_TRUE(std::filesystem::is_directory(dir / "nfs"));
+}
+
 TEST(Registry, NamesWhatIsWrong) {
   const os::ScratchDir dir;
   const auto message_for = [&](std::map<std::string, std::map<std::string, std::string>> options) {
@@ -42,6 +57,8 @@ TEST(Registry, NamesWhatIsWrong) {
   EXPECT_NE(message_for({{"loop", {{"pool.x", "relative"}}}}).find("pool.x"), std::string::npos);
   EXPECT_NE(message_for({{"loop", {{"pool.a b", "/x"}}}}).find("a b"), std::string::npos);
   EXPECT_NE(message_for({{"loop", {{"overcommit.x", "yes"}}}}).find("true or false"), std::string::npos);
+  EXPECT_NE(message_for({{"loop", {{"shared", "yes"}}}}).find("'shared' is 'yes'"), std::string::npos);
+  EXPECT_NE(message_for({{"loop", {{"shared", "true"}}}}).find("pools_dir"), std::string::npos);
   EXPECT_NE(message_for({{"sim", {{"scope", "galaxy"}}}}).find("galaxy"), std::string::npos);
 }
 

@@ -22,7 +22,8 @@ class BackendEnvironment {
   virtual Backend& backend() = 0;
   // Another process on this host: the old object is gone, storage and devices are as they were.
   virtual void restart() = 0;
-  // The driver on another host, or null when the storage is local to one.
+  // The driver on another host, or null: the storage is local to one, or a second host would need a kernel of
+  // its own (loop devices are seen by all of one kernel).
   virtual Backend* other_host() { return nullptr; }
   virtual std::string pool() const { return "pool"; }
 

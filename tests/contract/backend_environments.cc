@@ -50,12 +50,17 @@ class SimEnvironment final : public BackendEnvironment {
 
 class LoopEnvironment final : public BackendEnvironment {
  public:
-  LoopEnvironment() { restart(); }
+  explicit LoopEnvironment(Scope scope) : scope_(scope) {
+    if (scope == Scope::cluster)
+      for (const char* made_by_hand : {"pools", "pools/pool", "pools/another-pool"})
+        CHECK(os::ensure_directory(dir_ / made_by_hand, 0700));
+    restart();
+  }
 
   std::string unable() const override { return ::geteuid() == 0 ? "" : "loop devices need root"; }
   Backend& backend() override { return *backend_; }
   void restart() override {
-    auto opened = LoopBackend::open({.pools_dir = dir_ / "pools", .pools = {}});
+    auto opened = LoopBackend::open({.pools_dir = dir_ / "pools", .pools = {}, .scope = scope_});
     CHECK(opened);
     backend_ = std::move(*opened);
   }
@@ -78,6 +83,7 @@ class LoopEnvironment final : public BackendEnvironment {
   static constexpr char kForeign[] = "somebody's data";
   std::string file_of(const std::string& image) const { return dir_ / "pools/" + pool() + "/" + image; }
 
+  const Scope scope_;
   os::ScratchDir dir_;
   std::unique_ptr<LoopBackend> backend_;
 };
@@ -88,7 +94,8 @@ std::vector<BackendCase> backend_environments() {
   std::vector<BackendCase> cases{
       {"sim_host_local", [] { return std::make_unique<SimEnvironment>(Scope::host_local); }},
       {"sim_cluster", [] { return std::make_unique<SimEnvironment>(Scope::cluster); }},
-      {"loop", [] { return std::make_unique<LoopEnvironment>(); }},
+      {"loop", [] { return std::make_unique<LoopEnvironment>(Scope::host_local); }},
+      {"loop_shared", [] { return std::make_unique<LoopEnvironment>(Scope::cluster); }},
   };
   std::ranges::move(lvm_environments(), std::back_inserter(cases));
   return cases;

@@ -76,7 +76,7 @@ class Daemon:
     def __init__(self, argv, log, namespace_pid=None, env=None):
         self.argv = [str(a) for a in argv]
         if namespace_pid:
-            self.argv = ["nsenter", "-t", str(namespace_pid), "-m", "-u", "-r", "--"] + self.argv
+            self.argv = ["nsenter", "-t", str(namespace_pid), "-m", "-u", "-n", "-r", "--"] + self.argv
         self.log = pathlib.Path(log)
         self.env = env
         self.process = None

@@ -39,13 +39,15 @@ def alive(pid):
 
 class Host:
     """One fake host; `directory` is on the file system all hosts share. `run_docker` (default: its own)
-    is what it sees as /run/docker; `mounts_of`: a host whose mounts it receives."""
+    is what it sees as /run/docker; `mounts_of`: a host whose mounts it receives; `own_network`: it has a
+    network namespace of its own, with nothing in it."""
 
-    def __init__(self, directory, name="host1", run_docker=None, mounts_of=None):
+    def __init__(self, directory, name="host1", run_docker=None, mounts_of=None, own_network=False):
         self.dir = pathlib.Path(directory)
         self.name = name
         self.run_docker = pathlib.Path(run_docker or self.dir / "run-docker")
         self.mounts_of = mounts_of
+        self.own_network = own_network
         self.holder = None
 
     @property
@@ -62,6 +64,8 @@ class Host:
         argv = ["unshare", "-m", "-u", "--propagation", "private"]
         if self.mounts_of:
             argv = self.mounts_of.enter(["unshare", "-m", "-u", "--propagation", "slave"])
+        if self.own_network:
+            argv.append("-n")
         keep = "keep" if self.mounts_of else "own"
         self.holder = subprocess.Popen(argv + ["sh", "-c", _SETUP, "holder", self.name, str(self.run_docker), keep],
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
@@ -70,7 +74,7 @@ class Host:
         return self
 
     def enter(self, argv):
-        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-r", "--"] + [str(a) for a in argv]
+        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-n", "-r", "--"] + [str(a) for a in argv]
 
     def run(self, *argv, check=True):
         result = subprocess.run(self.enter(argv), stdin=subprocess.DEVNULL, text=True, capture_output=True, timeout=120)

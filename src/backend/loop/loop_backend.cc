@@ -83,7 +83,7 @@ Result<bool> retry_patiently(const Op& op, std::string_view what, Attempt attemp
 }  // namespace
 
 LoopBackend::LoopBackend(LoopConfig config)
-    : traits_{.name = "loop", .scope = Scope::host_local, .min_size = kMinSize, .granularity = kSector},
+    : traits_{.name = "loop", .scope = config.scope, .min_size = kMinSize, .granularity = kSector},
       places_(std::move(config)) {}
 
 Result<std::unique_ptr<LoopBackend>> LoopBackend::open(LoopConfig config) {
@@ -94,9 +94,16 @@ Result<std::unique_ptr<LoopBackend>> LoopBackend::open(LoopConfig config) {
       return make_error(Code::invalid_argument,
                         fmt::format("pool '{}': another pool lies in '{}' already", pool, place.directory));
   }
-  TRY_CTX(os::ensure_directory(config.pools_dir, 0700), "opening the loop backend");
-  TRY(os::fsync_directory(config.pools_dir + "/.."));
+  if (config.scope == Scope::host_local) {
+    TRY_CTX(os::ensure_directory(config.pools_dir, 0700), "opening the loop backend");
+    TRY(os::fsync_directory(config.pools_dir + "/.."));
+  }
   return std::unique_ptr<LoopBackend>(new LoopBackend(std::move(config)));
+}
+
+const char* LoopBackend::locked_by_others() const {
+  return traits_.scope == Scope::cluster ? "attached on another host, or locked by another program"
+                                         : "locked by another program";
 }
 
 Result<> LoopBackend::validate_pool(const std::string& pool) const {
@@ -172,7 +179,7 @@ Result<Removed> LoopBackend::remove(const Op& op, const ImageKey& key) {
     return mine || attached;
   }));
   if (attached) return busy("attached");
-  if (!locked) return busy("locked by another program");
+  if (!locked) return busy(locked_by_others());
   if (::unlink(path.c_str()) != 0 && errno != ENOENT)
     return errno_error(errno, fmt::format("removing image '{}'", path));
   if (auto synced = os::fsync_directory(places_.directory_of(key.pool)); !synced) {
@@ -228,7 +235,7 @@ Result<std::unique_ptr<Attachment>> LoopBackend::attach(const Op& op, const Imag
   }));
   if (!settled)
     return make_error(Code::busy,
-                      fmt::format("image '{}/{}' is locked by another program", key.pool, key.image));
+                      fmt::format("image '{}/{}' is {}", key.pool, key.image, locked_by_others()));
   if (!locked) return to_attachment(std::move(*present));
   if (present)
     return make_error(Code::busy,

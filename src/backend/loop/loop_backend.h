@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LoopBackend: images are sparse files in a directory of this host, shown by loop devices.
+// LoopBackend: images are sparse files in a directory of this host, or of a file system that every host of a
+// cluster has mounted (LoopConfig::scope), shown by loop devices.
 //
 //   <pools_dir>/<pool>/<tenant.volume>    xattr trusted.volplugin.uid = uid of the volume
 //
@@ -7,7 +8,7 @@
 // image. An attached image carries a flock on the open file description that the loop driver keeps: the
 // lock lives exactly as long as the device, whatever happens to this process, and keeps the image from
 // being attached twice or removed. Unlocked but shown by a loop device means that somebody without our
-// rules attached it: then we refuse.
+// rules attached it: then we refuse. In a cluster the file system carries the lock to the other hosts.
 //
 // Needs root, a kernel with LOOP_CONFIGURE (5.8) and a file system with O_TMPFILE and trusted extended
 // attributes (ext4, xfs, btrfs, tmpfs).
@@ -26,7 +27,7 @@ namespace volplugin::backend {
 
 class LoopBackend final : public Backend {
  public:
-  // Makes pools_dir. Errors: invalid_argument for a pool name in the configuration.
+  // Makes pools_dir, unless it is shared. Errors: invalid_argument for a pool name in the configuration.
   static Result<std::unique_ptr<LoopBackend>> open(LoopConfig config);
 
   const Traits& traits() const override { return traits_; }
@@ -45,6 +46,7 @@ class LoopBackend final : public Backend {
  private:
   explicit LoopBackend(LoopConfig config);
 
+  const char* locked_by_others() const;
   Result<std::string> path_of(const ImageKey& key) const;
   Result<std::optional<EnsureOutcome>> accept_existing(const ImageKey& key, const std::string& path,
                                                        Bytes size) const;

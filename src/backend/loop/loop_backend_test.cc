@@ -151,6 +151,36 @@ TEST_F(LoopBackendTest, MissingConfiguredPlaceIsNotAnEmptyPool) {
   EXPECT_FALSE(std::filesystem::exists(*dir_ / "unmounted"));
 }
 
+TEST_F(LoopBackendTest, SharedPoolIsNeverMadeOnThisHostsDisk) {
+  const std::string place = *dir_ / "nfs";
+  backend_ = *LoopBackend::open({.pools_dir = place, .pools = {}, .scope = Scope::cluster});
+  const auto refused = backend_->ensure(make_op(), key(), Bytes::mib(1));
+  EXPECT_EQ(code_of(refused), Code::not_found);
+  EXPECT_NE(refused.error().message.find(place + "/pool"), std::string::npos);
+  // A removal that succeeded now would leave the image behind.
+  EXPECT_EQ(code_of(backend_->remove(make_op(), key())), Code::not_found);
+  EXPECT_EQ(code_of(backend_->attach(make_op(), key())), Code::not_found);
+  EXPECT_FALSE(std::filesystem::exists(place));
+  ASSERT_TRUE(os::ensure_directory(place + "/pool", 0700));
+  EXPECT_TRUE(backend_->ensure(make_op(), key(), Bytes::mib(1)));
+}
+
+TEST_F(LoopBackendTest, ImageLockedOnAnotherHostIsBusy) {
+  backend_ = *LoopBackend::open({.pools_dir = *dir_ / "pools", .pools = {}, .scope = Scope::cluster});
+  ASSERT_TRUE(os::ensure_directory(*dir_ / "pools/pool", 0700));
+  ASSERT_TRUE(backend_->ensure(make_op(), key(), Bytes::mib(4)));
+  // All that is seen here of a loop device over there.
+  const os::FileDescriptor image = *os::open_file(file_of("t.v"), O_RDWR);
+  ASSERT_TRUE(*os::try_lock(image));
+  for (const Error& error :
+       {backend_->attach(make_op(), key()).error(), backend_->remove(make_op(), key()).error()}) {
+    EXPECT_EQ(error.code, Code::busy);
+    EXPECT_EQ(error.effect, Effect::none);
+    EXPECT_NE(error.message.find("attached on another host"), std::string::npos) << error.message;
+  }
+  EXPECT_TRUE(std::filesystem::exists(file_of("t.v")));
+}
+
 TEST_F(LoopBackendTest, FileSystemWithoutExtendedAttributesIsRefused) {
   ASSERT_TRUE(os::ensure_directory(disk(), 0700));
   ASSERT_TRUE(os::mount_filesystem(make_op(), "none", disk(), "ramfs", ""));

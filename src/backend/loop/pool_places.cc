@@ -43,7 +43,7 @@ std::string PoolPlaces::directory_of(const std::string& pool) const {
 
 Result<> PoolPlaces::ensure_pool(const std::string& pool) {
   const bool exists = TRY(pool_exists(pool));
-  if (exists && known_durable(pool)) return {};
+  if (config_.scope == Scope::cluster || (exists && known_durable(pool))) return {};
   if (!exists) TRY(os::ensure_directory(directory_of(pool), 0700));
   // Also when it exists: whoever made the directory may have died before its name was durable.
   TRY(os::fsync_directory(config_.pools_dir));
@@ -66,6 +66,11 @@ Result<bool> PoolPlaces::pool_exists(const std::string& pool) const {
   }
   if (errno != ENOENT)
     return errno_error(errno, fmt::format("looking at pool '{}' in '{}'", pool, directory));
+  if (config_.scope == Scope::cluster)
+    return make_error(Code::not_found,
+                      fmt::format("pool '{}' is shared, but '{}' does not exist on this host: make that "
+                                  "directory once, and mount its file system on every host",
+                                  pool, directory));
   if (directory != config_.pools_dir + "/" + pool)
     return make_error(Code::not_found,
                       fmt::format("pool '{}' is configured to lie in '{}', which does not exist: is its disk "

@@ -31,11 +31,12 @@ class PoolPlaces {
 
   std::string directory_of(const std::string& pool) const;
 
-  // Makes a pool below pools_dir when it is missing; a configured place has to exist (it may be a disk
-  // that is not mounted). Idempotent. Errors: not_found, conflict.
+  // Makes a pool below pools_dir when it is missing; a configured place and a shared pool have to exist
+  // (their file system may not be mounted). Idempotent. Errors: not_found, conflict.
   Result<> ensure_pool(const std::string& pool);
 
-  // false: a pool below pools_dir that nobody used yet. Errors: not_found for a configured place.
+  // false: a pool below pools_dir that nobody used yet. Errors: not_found for a configured place and for a
+  // shared pool.
   Result<bool> pool_exists(const std::string& pool) const;
 
   // Space set aside for an image that is being made; given back by publish() or the destructor.
