@@ -21,12 +21,16 @@ POLICY = {"default-options": {"size": "16MB"}, "filesystems": {"ext4": "mkfs.ext
 
 
 class Cluster:
-    """`masters`: numbers of the hosts that run a volmaster. `engines`: hosts run dockerd, too."""
+    """`masters`: numbers of the hosts that run a volmaster. `engines`: hosts run dockerd, too. `agent_flags`: further
+    ones of volplugin. `failover`: every agent and volcli is given all volmasters, its own first."""
 
-    def __init__(self, directory, hosts=3, etcd_members=1, masters=(0,), engines=True):
+    def __init__(self, directory, hosts=3, etcd_members=1, masters=(0,), engines=True, agent_flags=(),
+                 failover=False):
         self.dir = pathlib.Path(directory)
         self.history = History()
         self.with_engines = engines
+        self.agent_flags = list(agent_flags)
+        self.failover = failover
         self.in_use = {}  # volume -> name of the host whose container has it all the time
         self.pools = self.dir / "shared"
         (self.pools / "default").mkdir(parents=True)

@@ -66,7 +66,7 @@ class ClusterHost:
 
     def _volplugin(self):
         return ["--data-dir", self.dir / "data", "--plugin-socket", self.plugin_socket, "--host-label", self.name,
-                "--master", self.master]
+                "--master", self.master, *self.cluster.agent_flags]
 
     def finish_engine(self):
         """Waits for dockerd and gives it the image for containers."""
@@ -75,9 +75,10 @@ class ClusterHost:
 
     @property
     def master(self):
-        """The volmaster this host's agent and volcli talk to: its own, else the first one."""
-        host = self if self.with_volmaster else self.cluster.masters[0]
-        return f"{host.address}:{PORT}"
+        """The volmasters this host's agent and volcli talk to: its own, else the first one; with failover all."""
+        first = self if self.with_volmaster else self.cluster.masters[0]
+        others = [host for host in self.cluster.masters if host is not first] if self.cluster.failover else []
+        return ",".join(f"{host.address}:{PORT}" for host in [first, *others])
 
     def _volmaster_serves(self):
         try:

@@ -59,7 +59,7 @@ def test_records_without_a_volmaster(etcd, directory):
         assert volcli(etcd, "node", "list", "-o", "name") == "n1\n"
         assert volcli(etcd, "operation", "list", "-o", "json") == "[]\n"
         message = volcli(etcd, "mount", "force-remove", "tenant1/a", code=IN_THE_WAY)
-        assert "node 'n1'" in message and "may be alive" in message and "--yes" in message, message
+        assert "node 'n1'" in message and "is alive" in message and "--yes" in message, message
         volcli(etcd, "mount", "force-remove", "tenant1/a", "--yes")
         volcli(etcd, "mount", "get", "tenant1/a", code=NOT_FOUND)
         volcli(etcd, "volume", "force-remove", "tenant1/b")
