@@ -145,7 +145,8 @@ Result<model::Record<model::Mount>> ControlPlane::cut_off_holder(const Op& op,
   const auto volume = TRY(get_volume(op, held->value.volume));
   const auto backend = parts_.backends.find(volume->value.options.backend);
   backend::Fencing* fencing = backend == parts_.backends.end() ? nullptr : backend->second->fencing();
-  if (parts_.catalog.sessions.find(held->value.node.str())) return held_elsewhere(held->value);
+  const bool marked_before = held->value.phase == model::MountPhase::fencing;
+  if (!marked_before && parts_.catalog.sessions.find(held->value.node.str())) return held_elsewhere(held->value);
   if (fencing == nullptr)
     return make_error(
         Code::conflict,
@@ -154,7 +155,7 @@ Result<model::Record<model::Mount>> ControlPlane::cut_off_holder(const Op& op,
             "sure that the host is down, then `volcli mount force-remove {}`",
             held->value.volume.name(), held->value.node.str(), volume->value.options.backend,
             held->value.volume.name()));
-  if (held->value.phase != model::MountPhase::fencing) {
+  if (!marked_before) {
     model::Mount marked = held->value;
     marked.phase = model::MountPhase::fencing;
     marked.message = fmt::format("taken over by node '{}'", next.str());

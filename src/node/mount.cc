@@ -64,6 +64,8 @@ Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, 
   const auto mounted = mount_and_record(op, entry, engine);
   if (mounted) return parts_.executor.data_path(id);
   entry.uses.clear();
+  // It was cut off from the image in an earlier life of its mounts, and nobody said since that it has let go.
+  entry.fenced = mounted.error().code == Code::permission_denied;
   // Give the record back only when nothing of the volume is left here; else the journal keeps it for later.
   const Op cleanup = op.for_cleanup(kCleanupTimeout);
   Error error = mounted.error();

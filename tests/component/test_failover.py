@@ -13,7 +13,7 @@ import pytest
 from support.daemons import BIN, Agent, Daemon, Volmaster, wait_until
 from support.etcd import Etcd
 
-SOON = 10  # seconds that a call may take which has to find another volmaster: a generous bound
+SOON = 60  # seconds that a call may take which has to find another volmaster: half of what an engine waits
 WAYS = pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hanging"])
 
 

@@ -105,7 +105,7 @@ def test_forgotten_mount_does_not_let_data_be_deleted(volplugin):
     path = docker(volplugin, "Mount", Name="tenant1/v", ID="a")["Mountpoint"]
     pathlib.Path(path, "file").write_text("kept")
     message = volcli(volplugin, "mount", "force-remove", "tenant1/v", code=IN_THE_WAY)
-    assert "is connected" in message and "--yes" in message, message
+    assert "is alive" in message and "--yes" in message, message
     assert len(volplugin.mount_records()) == 1
     volcli(volplugin, "mount", "force-remove", "tenant1/v", "--yes", code=DONE)
     assert volplugin.mount_records() == []
