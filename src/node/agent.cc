@@ -128,6 +128,11 @@ Result<std::vector<service::VolumeStatus>> Agent::list(const Op& op) {
   return statuses;
 }
 
+bool Agent::knows_volumes() const {
+  const std::lock_guard lock(cache_mutex_);
+  return cache_complete_;
+}
+
 Result<std::vector<service::VolumeStatus>> Agent::cached_list(const Error& why) const {
   const std::lock_guard lock(cache_mutex_);
   if ((why.code != Code::unavailable && why.code != Code::deadline_exceeded) || !cache_complete_) return why;

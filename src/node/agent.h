@@ -74,6 +74,8 @@ class Agent final : public service::VolumeService {
   void recover_step(const Op& op);
   // Says to volmaster that this host is there, and takes its mounts over to a new session.
   void keep_session(const Op& op);
+  // Whether it has had a session and a list of all volumes in this life. Does not block.
+  bool knows_volumes() const;
   Millis session_interval() const { return session_.interval(); }
   // Storage work that volmaster hands to this node.
   service::TaskResult run_task(const Op& op, const service::Task& task);

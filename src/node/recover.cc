@@ -55,7 +55,9 @@ void Agent::settle_mounts(const Op& op, const std::string& session) {
   const std::lock_guard one(settling_);
   const bool settled = settled_session_ == session;
   if (settled && parts_.clock.now() < look_again_) return;
-  bool all = true;
+  // Fills the cache: Docker may ask for a volume for the first time when volmaster cannot be reached any
+  // more.
+  bool all = settled || list(op).has_value();
   for (const auto& seen : journal_->all()) {
     const auto turn = queue_.try_enter(seen.volume.id.name());
     auto entry = turn ? journal_->find(seen.volume.id) : std::nullopt;
@@ -63,9 +65,6 @@ void Agent::settle_mounts(const Op& op, const std::string& session) {
     if (!entry || entry->fenced || entry->session == session) continue;
     all = claim_again(op, *entry, session).has_value() && all;
   }
-  // Fills the cache: Docker may ask for a volume for the first time when volmaster cannot be reached any
-  // more.
-  if (!settled) all = list(op).has_value() && all;
   if (const auto taken = take_over_records(op); !taken) {
     if (taken.error().code != Code::busy)
       parts_.warn("taking over the mounts of an earlier run: " + taken.error().message);

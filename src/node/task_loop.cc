@@ -61,6 +61,8 @@ void TaskLoop::run(const std::stop_token& stop, Source& source) {
 
 std::optional<service::Task> TaskLoop::fetch(const std::stop_token& stop, Source& source) {
   const std::lock_guard turn(source.polling);
+  // A node that asks for work counts as connected, so it first has to know what it may be asked for.
+  while (!stop.stop_requested() && !agent_.knows_volumes()) pause(stop, kFirstPause);
   if (stop.stop_requested()) return std::nullopt;
   const Op op(clock_, kPollWait + kPollSlack, make_request_id(), "agent", stop);
   std::mutex mutex;

@@ -66,7 +66,7 @@ def test_driver_options_win_over_the_policy(lab):
 
 
 @pytest.mark.parametrize("option, said", [
-    ("colour=blue", "unknown option 'colour'; the options are backend, ephemeral, filesystem, pool,"),
+    ("colour=blue", "unknown option 'colour'; the options are backend, ephemeral, filesystem, mount-wait, node, pool,"),
     ("size=plenty", "option size: "),
     ("ephemeral=perhaps", "option ephemeral: 'perhaps' is not true or false"),
     ("filesystem=ntfs", "ntfs"),
