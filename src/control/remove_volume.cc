@@ -76,9 +76,9 @@ Result<> ControlPlane::delete_volume(const Op& op, const VolumeRecord& record) {
   catalog::Edit edit;
   // A mount that comes between our look and this commit makes the guard fail.
   edit.require(record).require_absent<model::Mount>(removing.id.name()).put(parts_.catalog.volumes, removing);
-  TRY(parts_.catalog.commit(op, std::move(edit)));
+  const auto pending =
+      catalog::as_committed(std::move(removing), TRY(parts_.catalog.commit(op, std::move(edit))));
   TRY(faults::hit(Fault::remove_recorded));
-  const auto pending = parts_.catalog.volumes.find(removing.id.name());
   const auto removed = finish_removal(op, pending);
   if (removed || removed.error().code != Code::busy || removed.error().effect != Effect::none) return removed;
   // In use by something that holds no mount record (a mount made by hand): nothing was deleted.

@@ -21,6 +21,7 @@ class Courier : public Gate {
     std::string what;
     std::string volume;
     std::function<void(Master&)> carry_out;
+    bool may_be_late = true;
   };
   enum class Outcome { carried_out, refused, not_now, answer_lost };
   // not_now: it may be carried out later, and nobody hears of the answer.
@@ -54,8 +55,10 @@ class Network final : public service::VolumeRecords {
   Result<> forget_mount(const Op& op, const model::VolumeId& id);
 
  private:
+  enum class Arrives { perhaps_late, now };
   template <class T, class Call>
-  Result<T> carry(const Op& op, std::string what, std::string volume, Call call);
+  Result<T> carry(const Op& op, std::string what, std::string volume, Call call,
+                  Arrives arrives = Arrives::perhaps_late);
 
   Courier& courier_;
   Process& process_;

@@ -13,6 +13,7 @@ void World::restart_agent() {
 
 void World::restart_master() {
   const auto number = static_cast<size_t>(chance_.below(masters_.size()));
+  if (store_.away) return;
   note("master-{} is killed and started", number);
   start_master(number);
 }

@@ -17,6 +17,12 @@ std::optional<std::string> name_in(const std::string& key) {
 
 }  // namespace
 
+std::string Truth::volume_of(const std::string& uid) const {
+  std::string name = storage_.images.at(uid).image;
+  name[name.find('.')] = '/';
+  return name;
+}
+
 void Truth::violated(const std::string& what) {
   if (!violation_) violation_ = what;
 }
@@ -25,6 +31,25 @@ void Truth::changed(const kv::Event& event) {
   if (const auto name = name_in<model::Volume>(event.key)) volume_changed(*name, event);
   if (const auto name = name_in<model::Mount>(event.key)) mount_changed(*name, event);
   if (const auto name = name_in<model::Session>(event.key)) session_changed(*name, event);
+}
+
+std::string Truth::describe(const std::string& key) const {
+  if (const auto name = name_in<model::Volume>(key)) {
+    const auto found = volumes_.find(*name);
+    if (found != volumes_.end())
+      return fmt::format("{} uid {}", to_string(found->second.phase), found->second.uid.substr(0, 4));
+  }
+  if (const auto name = name_in<model::Mount>(key)) {
+    const auto found = mounts_.find(*name);
+    if (found != mounts_.end())
+      return fmt::format("{} on {} session {}", to_string(found->second.phase), found->second.node.str(),
+                         found->second.session);
+  }
+  if (const auto name = name_in<model::Session>(key))
+    if (const auto found = sessions_.find(*name); found != sessions_.end()) return found->second;
+  return key.starts_with("volumes/") || key.starts_with("mounts/") || key.starts_with("sessions/")
+             ? "gone"
+             : "changed";
 }
 
 void Truth::volume_changed(const std::string& name, const kv::Event& event) {
@@ -118,9 +143,11 @@ void Truth::check_images() {
   const auto recorded = [&](const std::string& uid) {
     return std::ranges::any_of(volumes_, [&](const auto& entry) { return entry.second.uid == uid; });
   };
+  // One that was overtaken while it was frozen finds out, and cleans up, with its next commit.
   for (const auto& uid : storage_.present)
-    if (!recorded(uid))
-      violated(fmt::format("INV-1: an image of '{}' has no record", storage_.images[uid].image));
+    if (!recorded(uid) && !at_work(volume_of(uid)))
+      violated(fmt::format("INV-1: an image of '{}' has no record (uid {})", storage_.images[uid].image,
+                           uid.substr(0, 4)));
   for (const auto& [name, volume] : volumes_)
     if (volume.phase == model::Phase::ready && !storage_.present.contains(volume.uid))
       violated(fmt::format("INV-1: '{}' is ready and has no image", name));

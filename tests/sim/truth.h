@@ -7,6 +7,7 @@
 #include "sim_store.h"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,8 +18,12 @@ class Truth {
  public:
   Truth(Storage& storage, const std::deque<Host>& hosts) : storage_(storage), hosts_(hosts) {}
 
-  void changed(const kv::Event& event);     // of the store
-  void formatting(const std::string& uid);  // before it happens
+  // Whether a volmaster that lives works on the volume.
+  std::function<bool(const std::string& volume)> at_work = [](const std::string&) { return false; };
+
+  void changed(const kv::Event& event);                // of the store
+  std::string describe(const std::string& key) const;  // the record, for the trace
+  void formatting(const std::string& uid);             // before it happens
   void wrote(const std::string& uid) { ++storage_.writes[uid]; }
 
   // Promises to users: from the answer of a create until a remove begins.
@@ -44,6 +49,7 @@ class Truth {
   void volume_changed(const std::string& name, const kv::Event& event);
   void mount_changed(const std::string& name, const kv::Event& event);
   void session_changed(const std::string& node, const kv::Event& event);
+  std::string volume_of(const std::string& uid) const;
   void check_writers();
   void check_images();
   void check_promises();

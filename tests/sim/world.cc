@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -32,7 +33,15 @@ World::World(std::uint64_t seed) : chance_(seed), directory_(scratch()) {
     deliver_all();
     pass(person_);
   };
-  store_.on_change = [this](const kv::Event& event) { truth_.changed(event); };
+  store_.on_change = [this](const kv::Event& event) {
+    truth_.changed(event);
+    note("  record {}: {}", event.key, truth_.describe(event.key));
+  };
+  truth_.at_work = [this](const std::string& volume) {
+    return std::ranges::any_of(masters_, [&](const auto& master) {
+      return master->process.looping > 0 || master->process.turns.contains(volume);
+    });
+  };
   storage_.on_format = [this](const std::string& uid) { truth_.formatting(uid); };
   for (const char* const name : {"a", "b", "c"}) hosts_.push_back({name, Kernel{name, {}, {}, {}}});
   masters_.resize(kMasters);
@@ -92,7 +101,7 @@ bool World::fault(std::uint64_t one_in) {
 Courier::Outcome World::send(const Link& link, Request request) {
   if (link.cut || fault(kLostOneIn)) return Outcome::refused;
   const auto keep = [&] {
-    if (late_.size() < kMaxLate) late_.push_back(request);
+    if (request.may_be_late && late_.size() < kMaxLate) late_.push_back(request);
   };
   if (fault(kLostOneIn)) {
     note("  held up: {}", request.what);
