@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/clock.h"
 
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 
 namespace volplugin {
 namespace {
@@ -15,6 +17,13 @@ class SystemClock final : public Clock {
 };
 
 }  // namespace
+
+void Clock::pause(Millis time, const std::stop_token& stop) const {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, time, [] { return false; });
+}
 
 const Clock& system_clock() {
   static const SystemClock clock;

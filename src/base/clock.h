@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <stop_token>
 #include <string>
 
 namespace volplugin {
@@ -19,6 +20,9 @@ class Clock {
   virtual ~Clock() = default;
   virtual SteadyTime now() const = 0;  // for deadlines; never goes back
   virtual WallTime wall() const = 0;   // for records people read
+  // Blocks for so long, or until `stop` is requested. In real time, also with a clock that stands still; the
+  // simulator's moves on instead.
+  virtual void pause(Millis time, const std::stop_token& stop) const;
 };
 
 // The machine's clocks; one immutable object for the whole process.

@@ -2,8 +2,6 @@
 #include "base/op.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 #include <sys/random.h>
 
@@ -43,10 +41,7 @@ Millis Op::remaining() const {
 }
 
 bool Op::sleep(Millis time) const {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop_, std::min(time, remaining()), [] { return false; });
+  clock_->pause(std::min(time, remaining()), stop_);
   return check("waiting").has_value();
 }
 

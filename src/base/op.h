@@ -25,7 +25,7 @@ class Op {
   // Errors: cancelled after a stop request, deadline_exceeded after the deadline. `what` is named.
   Result<> check(std::string_view what) const;
   Millis remaining() const;  // never negative
-  // Blocks for so long in real time. False: the Op was stopped or ended before.
+  // Blocks for so long (Clock::pause). False: the Op was stopped or ended before.
   bool sleep(Millis time) const;
   SteadyTime deadline() const { return deadline_; }
   const Clock& clock() const { return *clock_; }

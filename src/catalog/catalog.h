@@ -109,6 +109,14 @@ class Catalog {
   std::unique_ptr<kv::Watch> watch_;  // last: ends before what it feeds
 };
 
+// The record that a commit of `value` made. Not what the cache has after the commit: that may be of another
+// process already, and what is done next has to be guarded by this process's own.
+template <class T>
+model::Record<T> as_committed(T value, std::uint64_t revision) {
+  settle(value, revision);
+  return std::make_shared<const model::Versioned<T>>(std::move(value), revision);
+}
+
 template <class T>
 Edit& Edit::put(Table<T>& table, T value, kv::LeaseId lease) {
   const std::string name = Codec<T>::name_of(value);

@@ -109,6 +109,7 @@ class ControlPlane final : public service::Volmaster {
     TRY(parts_.catalog.refresh(op, table, name));
     return table.find(name);
   }
+  Result<> drop_overtaken(const Op& op, const model::Volume& volume);
   Result<> settle_failed_make(const Op& op, const VolumeRecord& record, const Error& error);
   Result<> wait_for_others(const Op& op, const model::VolumeId& id);
   Result<VolumeRecord> take_charge(const Op& op, const VolumeRecord& record);
@@ -134,7 +135,7 @@ class ControlPlane final : public service::Volmaster {
                                  const service::AcquireMount& request);
   Result<MountRecord> cut_off_holder(const Op& op, MountRecord held, const model::NodeName& next);
   Result<> lift_fence(const Op& op, const service::ReleaseMount& request);
-  Result<MountRecord> commit_mount(const Op& op, catalog::Edit edit, const model::VolumeId& id);
+  Result<MountRecord> commit_mount(const Op& op, catalog::Edit edit, model::Mount mount);
   MountRecord shown(const MountRecord& mount) const;
 
   Parts parts_;

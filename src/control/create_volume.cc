@@ -25,6 +25,9 @@ Result<service::CreateOutcome> ControlPlane::create_volume(const Op& op,
   const std::string name = request.id.name();
   const auto turn = TRY(queue_.enter(op, name));
   for (int tries = 1;; ++tries) {
+    // A volume that only the cache still knows must not be acknowledged.
+    if (!settings_.alone && parts_.catalog.volumes.find(name))
+      TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, name));
     TRY(wait_for_others(op, request.id));
     if (auto existing = parts_.catalog.volumes.find(name)) {
       if (const auto kept = TRY(existing_volume(op, std::move(existing), asked)))
@@ -129,10 +132,8 @@ Result<model::Record<model::Volume>> ControlPlane::record_creation(const Op& op,
   TRY(presence_.announce(op));
   volume.worker = presence_.name();
   catalog::Edit edit;
-  edit.require_absent<model::Volume>(name).put(parts_.catalog.volumes, std::move(volume));
-  TRY(parts_.catalog.commit(op, std::move(edit)));
-  if (auto record = parts_.catalog.volumes.find(name)) return record;
-  return make_error(Code::conflict, fmt::format("the record of volume '{}' was removed at once", name));
+  edit.require_absent<model::Volume>(name).put(parts_.catalog.volumes, volume);
+  return catalog::as_committed(std::move(volume), TRY(parts_.catalog.commit(op, std::move(edit))));
 }
 
 Result<model::Record<model::Volume>> ControlPlane::make_volume(const Op& op, const VolumeRecord& record) {
@@ -149,9 +150,22 @@ Result<model::Record<model::Volume>> ControlPlane::make_volume(const Op& op, con
   volume.filesystem_type = made->filesystem_type;
   volume.phase = model::Phase::ready;
   volume.worker.clear();
-  auto ready = TRY(store(op.for_cleanup(kSettleTimeout), record, std::move(volume)));
+  auto ready = store(op.for_cleanup(kSettleTimeout), record, std::move(volume));
+  if (!ready && ready.error().code == Code::conflict)
+    TRY_CTX(drop_overtaken(op.for_cleanup(kSettleTimeout), record->value),
+            "another volmaster cleared the volume away, and the image made meanwhile is left");
+  TRY(ready);
   TRY(faults::hit(Fault::create_acknowledged));
   return ready;
+}
+
+// Another volmaster thought that this one was gone and has charge of the record, or has erased it. It may
+// have looked for the image before there was one.
+Result<> ControlPlane::drop_overtaken(const Op& op, const model::Volume& volume) {
+  TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, volume.id.name()));
+  const auto now = parts_.catalog.volumes.find(volume.id.name());
+  if (now && now->value.uid == volume.uid && now->value.phase == model::Phase::ready) return {};
+  return work_of(volume)->remove(op, volume);
 }
 
 // A failed make that left nothing behind leaves no record either; otherwise recovery has to come back.
@@ -183,7 +197,7 @@ Result<> ControlPlane::undo_create(const Op& op, const VolumeRecord& record) {
 Result<> ControlPlane::wait_for_others(const Op& op, const model::VolumeId& id) {
   for (;;) {
     const auto record = parts_.catalog.volumes.find(id.name());
-    if (!record || !presence_.other_is_there(record->value.worker)) return {};
+    if (!record || !TRY(presence_.other_is_there(op, record->value.worker))) return {};
     if (!op.sleep(kLookAgain))
       return make_error(Code::busy, fmt::format("volume '{}' is {}, by another volmaster", id.name(),
                                                 to_string(record->value.phase)));
@@ -207,12 +221,10 @@ Result<model::Record<model::Volume>> ControlPlane::take_charge(const Op& op, con
 
 Result<model::Record<model::Volume>> ControlPlane::store(const Op& op, const VolumeRecord& old,
                                                          model::Volume changed) {
-  const std::string name = changed.id.name();
   changed.changed_at = parts_.clock.wall();
   catalog::Edit edit;
-  edit.require(old).put(parts_.catalog.volumes, std::move(changed));
-  TRY(parts_.catalog.commit(op, std::move(edit)));
-  return parts_.catalog.volumes.find(name);
+  edit.require(old).put(parts_.catalog.volumes, changed);
+  return catalog::as_committed(std::move(changed), TRY(parts_.catalog.commit(op, std::move(edit))));
 }
 
 }  // namespace volplugin::control

@@ -90,8 +90,7 @@ Result<model::Record<model::Mount>> ControlPlane::acquire_mount(const Op& op,
       edit.require(TRY(cut_off_holder(op, held, request.node)));
     else
       edit.require_absent<model::Mount>(request.volume.name());
-    edit.put(parts_.catalog.mounts, std::move(mount));
-    return commit_mount(op, std::move(edit), request.volume);
+    return commit_mount(op, std::move(edit), std::move(mount));
   });
 }
 
@@ -124,16 +123,14 @@ Result<model::Record<model::Mount>> ControlPlane::hold_again(const Op& op,
     add_use(again.uses, request.use);
   }
   catalog::Edit edit;
-  edit.require(session).require(held).put(parts_.catalog.mounts, std::move(again));
-  return commit_mount(op, std::move(edit), request.volume);
+  edit.require(session).require(held);
+  return commit_mount(op, std::move(edit), std::move(again));
 }
 
 Result<model::Record<model::Mount>> ControlPlane::commit_mount(const Op& op, catalog::Edit edit,
-                                                               const model::VolumeId& id) {
-  TRY(parts_.catalog.commit(op, std::move(edit)));
-  if (auto stored = parts_.catalog.mounts.find(id.name())) return stored;
-  return make_error(Code::conflict,
-                    fmt::format("the mount record of volume '{}' was removed at once", id.name()));
+                                                               model::Mount mount) {
+  edit.put(parts_.catalog.mounts, mount);
+  return catalog::as_committed(std::move(mount), TRY(parts_.catalog.commit(op, std::move(edit))));
 }
 
 // What may happen to a volume whose holder is lost. The record that the new holder's replaces: from its
@@ -146,7 +143,8 @@ Result<model::Record<model::Mount>> ControlPlane::cut_off_holder(const Op& op,
   const auto backend = parts_.backends.find(volume->value.options.backend);
   backend::Fencing* fencing = backend == parts_.backends.end() ? nullptr : backend->second->fencing();
   const bool marked_before = held->value.phase == model::MountPhase::fencing;
-  if (!marked_before && parts_.catalog.sessions.find(held->value.node.str())) return held_elsewhere(held->value);
+  if (!marked_before && parts_.catalog.sessions.find(held->value.node.str()))
+    return held_elsewhere(held->value);
   if (fencing == nullptr)
     return make_error(
         Code::conflict,
@@ -161,9 +159,7 @@ Result<model::Record<model::Mount>> ControlPlane::cut_off_holder(const Op& op,
     marked.message = fmt::format("taken over by node '{}'", next.str());
     catalog::Edit edit;
     edit.require(held).require_absent<model::Session>(held->value.node.str());
-    edit.put(parts_.catalog.mounts, std::move(marked));
-    held = TRY(commit_mount(op, std::move(edit), held->value.volume));
-    if (held->value.phase != model::MountPhase::fencing) return held_elsewhere(held->value);
+    held = TRY(commit_mount(op, std::move(edit), std::move(marked)));
   }
   TRY_CTX(fencing->fence(op, executor::key_of(volume->value), held->value.node.str()),
           "cutting off node '{}' from volume '{}'", held->value.node.str(), held->value.volume.name());
@@ -192,8 +188,8 @@ Result<model::Record<model::Mount>> ControlPlane::update_mount(const Op& op,
     changed.message = request.message;
     changed.uses = request.uses;
     catalog::Edit edit;
-    edit.require(held).put(parts_.catalog.mounts, std::move(changed));
-    return commit_mount(op, std::move(edit), request.volume);
+    edit.require(held);
+    return commit_mount(op, std::move(edit), std::move(changed));
   });
 }
 

@@ -39,8 +39,10 @@ Result<> Presence::begin(const Op& op) {
   return {};
 }
 
-bool Presence::other_is_there(const std::string& name) const {
-  return !alone_ && !name.empty() && name != name_ && catalog_.workers.find(name) != nullptr;
+Result<bool> Presence::other_is_there(const Op& op, const std::string& name) {
+  if (alone_ || name.empty() || name == name_) return false;
+  if (!catalog_.workers.find(name)) TRY(catalog_.refresh(op, catalog_.workers, name));
+  return catalog_.workers.find(name) != nullptr;
 }
 
 void Presence::prolong(const Op& op) {

@@ -24,8 +24,10 @@ class Presence {
   const std::string& name() const { return name_; }
   // Blocks if this volmaster has not said lately that it is there. Errors: those of Catalog::commit.
   Result<> announce(const Op& op);
-  // Whether another volmaster of this name may be at work. Does not block.
-  bool other_is_there(const std::string& name) const;
+  // Whether another volmaster of this name may be at work. Blocks if the cache does not know it: the record
+  // that it works on may have been read from the store, ahead of the watch. Errors: those of
+  // Catalog::refresh.
+  Result<bool> other_is_there(const Op& op, const std::string& name);
   // Prolongs what announce() said while there is work. Blocks; call about once a second.
   void prolong(const Op& op);
 

@@ -23,7 +23,7 @@ std::vector<std::string> ControlPlane::recover_step(const Op& op) {
     if (!turn) continue;  // a call works on it right now
     const auto record = parts_.catalog.volumes.find(name);
     if (!record || record->value.phase == model::Phase::ready) continue;
-    if (presence_.other_is_there(record->value.worker)) continue;
+    if (presence_.other_is_there(op, record->value.worker).value_or(true)) continue;
     const bool elsewhere = record->value.node && record->value.node != settings_.local_node;
     if (elsewhere && silent.contains(record->value.node->str())) continue;
     const Op its_op = elsewhere ? op.with_timeout(kNodeTimeout) : op;

@@ -76,15 +76,17 @@ Result<> ControlPlane::delete_volume(const Op& op, const VolumeRecord& record) {
   catalog::Edit edit;
   // A mount that comes between our look and this commit makes the guard fail.
   edit.require(record).require_absent<model::Mount>(removing.id.name()).put(parts_.catalog.volumes, removing);
-  if (const auto recorded = parts_.catalog.commit(op, std::move(edit)); !recorded) {
+  const auto recorded = parts_.catalog.commit(op, std::move(edit));
+  if (!recorded) {
     if (recorded.error().code != Code::conflict) return recorded.error();
     TRY(refresh_mount(op, removing.id));
     TRY(refuse_if_mounted(op, removing.id));
-    return make_error(Code::conflict, fmt::format("volume '{}' was changed meanwhile: look at it and try again",
-                                                  removing.id.name()));
+    return make_error(
+        Code::conflict,
+        fmt::format("volume '{}' was changed meanwhile: look at it and try again", removing.id.name()));
   }
+  const auto pending = catalog::as_committed(std::move(removing), *recorded);
   TRY(faults::hit(Fault::remove_recorded));
-  const auto pending = parts_.catalog.volumes.find(removing.id.name());
   const auto removed = finish_removal(op, pending);
   if (removed || removed.error().code != Code::busy || removed.error().effect != Effect::none) return removed;
   // In use by something that holds no mount record (a mount made by hand): nothing was deleted.

@@ -38,7 +38,11 @@ Result<std::string> Agent::mount(const Op& op, const service::MountRequest& requ
   auto entry = journal_->find(id);
   if (entry && TRY(parts_.executor.is_mounted(id)))
     return share_mount(op, std::move(*entry), use, request.engine);
-  return first_mount(op, id, use, request.engine);
+  auto mounted = first_mount(op, id, use, request.engine);
+  // What kept this host away was lifted with that attempt (see there).
+  if (!mounted && mounted.error().code == Code::permission_denied)
+    mounted = first_mount(op, id, use, request.engine);
+  return mounted;
 }
 
 Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, const model::MountId& use,
@@ -64,7 +68,8 @@ Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, 
   const auto mounted = mount_and_record(op, entry, engine);
   if (mounted) return parts_.executor.data_path(id);
   entry.uses.clear();
-  // It was cut off from the image in an earlier life of its mounts, and nobody said since that it has let go.
+  // Cut off from the image by an earlier take-over, after which this host was started anew: nothing of it is
+  // here, so that what keeps it away may go.
   entry.fenced = mounted.error().code == Code::permission_denied;
   // Give the record back only when nothing of the volume is left here; else the journal keeps it for later.
   const Op cleanup = op.for_cleanup(kCleanupTimeout);
