@@ -7,7 +7,8 @@
 namespace volplugin::catalog {
 namespace {
 
-constexpr size_t kLoadPage = 5000;
+// etcd looks at every key behind a page to count them: few large pages.
+constexpr size_t kLoadPage = kv::Store::kMaxPage;
 constexpr size_t kMaxProblems = 100;
 
 }  // namespace

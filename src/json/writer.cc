@@ -23,9 +23,19 @@ size_t utf8_length(std::string_view text, size_t at) {
   return overlong || surrogate || beyond ? 0 : length;
 }
 
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 void append_escaped(std::string& out, std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   for (size_t i = 0; i < text.size();) {
+    // Nearly all text: as much of it at once as there is.
+    size_t end = i;
+    while (end < text.size() && is_plain(text[end])) ++end;
+    out.append(text, i, end - i);
+    i = end;
+    if (i == text.size()) return;
     const char c = text[i];
     const size_t length = utf8_length(text, i);
     if (length == 0) {

@@ -3,40 +3,32 @@
 // Dies with the benchmark.
 #pragma once
 
+#include "child.h"
 #include "samples.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
-#include <sys/types.h>
-
 namespace volplugin::bench {
-
-struct Memory {
-  double resident_mib = 0;   // VmRSS
-  double anonymous_mib = 0;  // RssAnon: without the pages of the program file itself
-};
 
 class Daemon {
  public:
   // `program`: the path of volplugin. Returns when it serves Docker and the API.
   Daemon(const std::string& program, const std::string& directory,
          const std::vector<std::string>& flags = {});
-  Daemon(const Daemon&) = delete;
-  Daemon& operator=(const Daemon&) = delete;
-  ~Daemon();  // TERM, and waits
 
   static std::string store_in(const std::string& directory) { return directory + "/data/volplugin.db"; }
   const std::string& plugin_socket() const { return plugin_socket_; }
   const std::string& api_socket() const { return api_socket_; }
   MilliSeconds start_up() const { return start_up_; }  // from fork to the first answers of both sockets
-  pid_t pid() const { return pid_; }
-  Memory memory() const;
+  pid_t pid() const { return child_->pid(); }
+  Memory memory() const { return child_->memory(); }
 
  private:
   std::string plugin_socket_;
   std::string api_socket_;
-  pid_t pid_ = -1;
+  std::unique_ptr<Child> child_;
   MilliSeconds start_up_{};
 };
 

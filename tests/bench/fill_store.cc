@@ -3,19 +3,13 @@
 
 #include "catalog/codec.h"
 #include "kv/sqlite/sqlite_store.h"
-#include "require.h"
+#include "take.h"
 
 namespace volplugin::bench {
 namespace {
 
 constexpr int kTenants = 10;
 constexpr Millis kPatience{60'000};
-
-template <class T>
-T take(Result<T> result) {
-  if (!result) give_up(result.error().message);
-  return std::move(*result);
-}
 
 model::Volume make_record(int number, WallTime now) {
   model::Volume volume{
@@ -55,18 +49,25 @@ class Filling {
 
 }  // namespace
 
-void fill_store(const std::string& path, int count) {
-  const auto store = take(kv::SqliteStore::open(path, system_clock()));
+std::string some_record() {
+  return catalog::Codec<model::Volume>::encode(make_record(0, system_clock().wall()));
+}
+
+void fill_store(kv::Store& store, VolumeRange range, model::Phase phase) {
   const WallTime now = system_clock().wall();
-  for (const model::Phase phase : {model::Phase::creating, model::Phase::ready}) {
-    Filling filling(*store);
-    for (int number = 0; number < count; ++number) {
-      model::Volume volume = make_record(number, now);
-      volume.phase = phase;
-      filling.put(volume);
-    }
-    filling.commit();
+  Filling filling(store);
+  for (int number = range.first; number < range.end; ++number) {
+    model::Volume volume = make_record(number, now);
+    volume.phase = phase;
+    filling.put(volume);
   }
+  filling.commit();
+}
+
+void fill_sqlite(const std::string& path, int count) {
+  const auto store = take(kv::SqliteStore::open(path, system_clock()));
+  for (const model::Phase phase : {model::Phase::creating, model::Phase::ready})
+    fill_store(*store, {0, count}, phase);
 }
 
 }  // namespace volplugin::bench

@@ -3,6 +3,7 @@
 // The same start and memory without any record stand beside it.
 #include "daemon.h"
 #include "fill_store.h"
+#include "list_pages.h"
 #include "require.h"
 #include "unix_http.h"
 
@@ -24,33 +25,6 @@ struct Settings {
   std::string program;
   std::string directory;
 };
-
-std::string text_field(const std::string& json, std::string_view name) {
-  const std::string key = fmt::format("\"{}\":\"", name);
-  const size_t at = json.rfind(key);
-  if (at == json.npos) return {};
-  const size_t start = at + key.size();
-  return json.substr(start, json.find('"', start) - start);
-}
-
-std::string escaped(const std::string& name) {
-  const size_t slash = name.find('/');
-  return slash == name.npos ? name : name.substr(0, slash) + "%2F" + name.substr(slash + 1);
-}
-
-// All pages; returns their bytes.
-size_t list_pages(UnixHttp& api, int limit) {
-  size_t bytes = 0;
-  std::string after;
-  do {
-    std::string target = fmt::format("/v1/volumes?limit={}", limit);
-    if (!after.empty()) target += "&after=" + escaped(after);
-    const std::string page = api.get(target);
-    bytes += page.size();
-    after = text_field(page.substr(page.size() - std::min<size_t>(page.size(), 300)), "next");
-  } while (!after.empty());
-  return bytes;
-}
 
 void print_start_and_memory(const Settings& settings, const std::string& directory, const char* what) {
   Samples starts;
@@ -75,12 +49,13 @@ void print_lists(const Settings& settings, const std::string& directory) {
   const Daemon daemon(settings.program, directory);
   UnixHttp api = *UnixHttp::connect(daemon.api_socket());
   UnixHttp plugin = *UnixHttp::connect(daemon.plugin_socket());
+  const auto get = [&](const std::string& target) { return api.get(target); };
   fmt::print("| {:<33} | median, ms |     quartiles | MB of JSON |\n",
              fmt::format("listing {} volumes", kVolumes));
   fmt::print("|-----------------------------------|-----------:|--------------:|-----------:|\n");
-  print_list("GET /v1/volumes?limit=10000", [&] { return list_pages(api, 10'000); });
-  print_list("GET /v1/volumes, 10 pages of 1000", [&] { return list_pages(api, 1000); });
-  print_list("GET /v1/volumes, 100 pages of 100", [&] { return list_pages(api, 100); });
+  print_list("GET /v1/volumes?limit=10000", [&] { return list_pages(get, 10'000); });
+  print_list("GET /v1/volumes, 10 pages of 1000", [&] { return list_pages(get, 1000); });
+  print_list("GET /v1/volumes, 100 pages of 100", [&] { return list_pages(get, 100); });
   print_list("VolumeDriver.List", [&] { return plugin.post("/VolumeDriver.List", "{}\n").size(); });
   print_list("VolumeDriver.Get of one", [&] {
     return plugin.post("/VolumeDriver.Get", "{\"Name\":\"tenant3/volume-00123\"}\n").size();
@@ -95,7 +70,7 @@ void run(const Settings& settings) {
   const std::string empty = settings.directory + "/empty";
   const std::string full = settings.directory + "/full";
   std::filesystem::create_directories(full);
-  fill_store(Daemon::store_in(full), kVolumes);
+  fill_sqlite(Daemon::store_in(full), kVolumes);
   fmt::print("median of {} starts; goals: {:.0f} ms to start, {:.0f} MiB resident when idle; {}\n\n", kStarts,
              kStartGoal, kIdleGoal, machine());
   fmt::print("| records        | start-up, ms |     quartiles | resident, MiB | anonymous, MiB |\n");
