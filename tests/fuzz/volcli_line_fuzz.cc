@@ -19,7 +19,6 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
   const auto target = cli::target_of(*line);
   // Never both, never neither.
   if (target && target->etcd.endpoints.empty() == line->has("etcd")) std::abort();
-  if (target && target->master.empty() != (line->has("etcd") || line->value("master", "x").empty()))
-    std::abort();
+  if (target && target->masters.empty() != line->has("etcd")) std::abort();
   return 0;
 }
