@@ -65,7 +65,7 @@ class Catalog {
   Result<std::uint64_t> commit(const Op& op, Edit edit);
 
   // Reads one record anew: other processes may have changed it, and the watch not have told yet. Blocks.
-  // Errors: those of Store::get.
+  // Errors: those of Store::list.
   template <class T>
   Result<> refresh(const Op& op, Table<T>& table, const std::string& name);
 
@@ -73,6 +73,7 @@ class Catalog {
   Result<kv::LeaseId> grant(const Op& op, Millis ttl) { return store_.grant(op, ttl); }
   Result<> keep_alive(const Op& op, kv::LeaseId lease);
   Result<> revoke(const Op& op, kv::LeaseId lease) { return store_.revoke(op, lease); }
+
   // Calls back at once with an empty snapshot of what was delivered already, and then with every batch of
   // changes when the tables show it, on the thread of the store's watch: it must not block. One at a time; an
   // empty one ends it, and after the return the former is not called any more. Not from a callback.

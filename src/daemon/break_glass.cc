@@ -43,7 +43,7 @@ Result<std::shared_ptr<service::Volmaster>> open_break_glass(const Op& op, const
                         .local_node = {},
                         .version = kVersion,
                         .store = source.shown,
-                        .alone = false,
+                        .alone = !source.is_shared,
                         .break_glass = true});
   return std::shared_ptr<service::Volmaster>(parts, parts->control.get());
 }

@@ -13,8 +13,10 @@
 namespace volplugin::daemon {
 
 struct StoreSource {
-  std::string shown;         // in health; empty: nothing
-  bool may_be_away = false;  // start without it, and go on trying
+  std::string shown;  // in health; empty: nothing
+  // A server of its own, which several processes use at once: they see each other's changes, and it can be
+  // away when this one starts. Otherwise: a file that this process alone has open.
+  bool is_shared = false;
   std::function<Result<std::unique_ptr<kv::Store>>(const Clock& clock)> open;
 };
 

@@ -44,7 +44,7 @@ Result<executor::Backends> open_configured_backends(const CommonSettings& common
 VolmasterRole::VolmasterRole(const Request& request, const Clock& clock)
     : clock_(clock),
       settings_{server_defaults(request.common), request.local_node, kVersion, request.store.shown,
-                !request.store.may_be_away},
+                !request.store.is_shared},
       mount_root_(request.mount_root),
       tasks_(clock) {}
 
@@ -55,7 +55,8 @@ Result<std::unique_ptr<VolmasterRole>> VolmasterRole::open(const Request& reques
   if (const auto loaded = role->load({}); !loaded) {
     const bool away =
         loaded.error().code == Code::unavailable || loaded.error().code == Code::deadline_exceeded;
-    if (!away || !request.store.may_be_away) return loaded.error();
+    // A server may still come; a file that is not there now never will.
+    if (!away || !request.store.is_shared) return loaded.error();
     log(LogLevel::warning, fmt::format("waiting for the store: {}", loaded.error().message));
   }
   TRY(role->serve(request));

@@ -14,13 +14,6 @@ constexpr Millis kReportTimeout{30'000};
 constexpr Millis kLastReportTimeout{3'000};  // when the agent is ending
 constexpr Millis kFirstPause{100};           // volmaster cannot be reached
 
-void pause(const std::stop_token& stop, Millis time) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, time, [] { return false; });
-}
-
 }  // namespace
 
 struct TaskLoop::Source {
@@ -62,7 +55,7 @@ void TaskLoop::run(const std::stop_token& stop, Source& source) {
 std::optional<service::Task> TaskLoop::fetch(const std::stop_token& stop, Source& source) {
   const std::lock_guard turn(source.polling);
   // A node that asks for work counts as connected, so it first has to know what it may be asked for.
-  while (!stop.stop_requested() && !agent_.knows_volumes()) pause(stop, kFirstPause);
+  while (!stop.stop_requested() && !agent_.knows_volumes()) clock_.pause(kFirstPause, stop);
   if (stop.stop_requested()) return std::nullopt;
   const Op op(clock_, kPollWait + kPollSlack, make_request_id(), "agent", stop);
   std::mutex mutex;
@@ -80,7 +73,7 @@ std::optional<service::Task> TaskLoop::fetch(const std::stop_token& stop, Source
     return **answer;
   }
   lock.unlock();
-  pause(stop, source.pause);
+  clock_.pause(source.pause, stop);
   source.pause = std::min(source.pause * 2, kLongestPause);
   return std::nullopt;
 }

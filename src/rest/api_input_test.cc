@@ -149,6 +149,8 @@ TEST_F(ApiInputTest, WrongTypesAreRefused) {
   expect_refused("POST", "/v1/volumes", R"({"tenant": "t", "name": "v w"})", "volume name 'v w'");
   expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "claim": "c", "phase": "gone", "uses": []})",
                  "'gone'");
+  expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "claim": "c", "phase": "fencing", "uses": []})",
+                 "phase: 'fencing' is set by volmaster only");
   expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "claim": "c", "phase": "mounted"})", "uses");
   expect_refused("PATCH", "/v1/mounts/t/v",
                  R"({"node": "n", "claim": "c", "phase": "mounted", "uses": [{"id": "/"}]})", "mount ID");

@@ -71,6 +71,10 @@ Result<service::UpdateMount> parse_update_body(std::string_view body, const mode
   auto object = TRY(parse_object(body));
   service::UpdateMount request{volume, TRY(node_of(object)), TRY(claim_of(object))};
   request.phase = TRY_CTX(model::parse_mount_phase(TRY(object.string("phase"))), "phase");
+  // volmaster's own word for a holder that is being cut off: none says it of itself.
+  if (request.phase == model::MountPhase::fencing)
+    return make_error(Code::invalid_argument,
+                      "phase: 'fencing' is set by volmaster only; a node says mounted or unmounting");
   request.message = TRY(object.string_or("message", ""));
   request.uses = TRY_CTX(wire::parse_uses(TRY(object.get("uses"))), "uses");
   TRY(object.finish());

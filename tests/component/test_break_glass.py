@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from support.daemons import BIN, Agent, Volmaster, wait_until
-from support.etcd import Etcd, make_certificates
+from support.etcd import Etcd, make_certificates, user_flags
 
 POLICY = json.dumps({"default-options": {"size": "16MB"}, "filesystems": {"ext4": "mkfs.ext4 -q %"}})
 DONE, USAGE, NOT_FOUND, IN_THE_WAY, NO_ANSWER = 0, 2, 3, 4, 5
@@ -103,15 +103,9 @@ def test_prefix(etcd):
 def test_certificates_and_password(directory):
     etcd = Etcd(directory / "etcd", tls=make_certificates(directory)).start()
     try:
-        for line in ("user add root:r00t", "user grant-role root root", "user add vp:secret", "role add vp",
-                     "role grant-permission vp readwrite --prefix=true /volplugin/", "user grant-role vp vp",
-                     "auth enable"):
-            etcd.ctl(*line.split())
+        etcd.demand_a_user()
         password = directory / "password"
-        password.write_text("secret\n")
-        files = etcd.tls
-        tls = ["--etcd-cacert", files["ca"], "--etcd-cert", files["cert"], "--etcd-key", files["key"]]
-        flags = [*tls, "--etcd-user", "vp", "--etcd-password-file", password]
+        flags = [*etcd.tls_flags(), *user_flags(password)]
         volcli(etcd, "tenant", "upload", "t", *flags, stdin=POLICY)
         assert volcli(etcd, "tenant", "list", "-o", "name", *flags) == "t\n"
         password.write_text("wrong\n")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from support.daemons import BIN, Agent, Daemon, Volmaster, wait_until
-from support.etcd import Etcd, make_certificates
+from support.etcd import Etcd, make_certificates, user_flags
 
 POLICY = {"default-options": {"size": "16MB"}, "filesystems": {"ext4": "mkfs.ext4 -q %"}}
 
@@ -198,16 +198,11 @@ def test_user_and_certificates(directory):
     world = World(directory, tls=make_certificates(directory))
     etcd = world.etcd.start()
     try:
-        for line in ("user add root:r00t", "user grant-role root root", "user add vp:secret", "role add vp",
-                     "role grant-permission vp readwrite --prefix=true /volplugin/", "user grant-role vp vp",
-                     "auth enable"):
-            etcd.ctl(*line.split())
+        etcd.demand_a_user()
         password = directory / "password"
-        password.write_text("secret\n")
-        files = etcd.tls
-        tls = ["--etcd-cacert", files["ca"], "--etcd-cert", files["cert"], "--etcd-key", files["key"]]
-        master = world.master(*tls, "--etcd-user", "vp", "--etcd-password-file", password)
-        watcher = world.master(*tls, "--etcd-user", "vp", "--etcd-password-file", password)
+        tls, user = etcd.tls_flags(), user_flags(password)
+        master = world.master(*tls, *user)
+        watcher = world.master(*tls, *user)
         assert upload(master) == 201
         wait_until(lambda: tenants(watcher) == ["tenant1"], "watches are allowed, too")
         # Tokens are forgotten by a restart of etcd: a new one is fetched without anybody noticing.
@@ -225,7 +220,7 @@ def test_user_and_certificates(directory):
             return bad.log()
 
         password.write_text("wrong\n")
-        assert "--etcd-password-file" in refused(*tls, "--etcd-user", "vp", "--etcd-password-file", password)
+        assert "--etcd-password-file" in refused(*tls, *user)
         assert "--etcd-user" in refused(*tls)
     finally:
         world.clean()

@@ -86,6 +86,22 @@ class Etcd:
     def flags(self):
         return [word for url in self.urls for word in ("--etcd", url)]
 
+    def demand_a_user(self):
+        """Switches authentication on; who may use /volplugin/ is vp, with the password "secret"."""
+        for line in ("user add root:r00t", "user grant-role root root", "user add vp:secret", "role add vp",
+                     "role grant-permission vp readwrite --prefix=true /volplugin/", "user grant-role vp vp",
+                     "auth enable"):
+            self.ctl(*line.split())
+
+    def tls_flags(self):
+        return ["--etcd-cacert", self.tls["ca"], "--etcd-cert", self.tls["cert"], "--etcd-key", self.tls["key"]]
+
+
+def user_flags(password_file):
+    """Of the user that demand_a_user made; writes the file."""
+    password_file.write_text("secret\n")
+    return ["--etcd-user", "vp", "--etcd-password-file", password_file]
+
 
 def make_certificates(directory):
     """A CA and one certificate for 127.0.0.1 that serves both ends: the files ca, cert and key."""
