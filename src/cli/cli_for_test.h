@@ -51,6 +51,7 @@ struct FakeCluster {
   }
   void add_mount(const std::string& name, const std::string& node) {
     model::Mount mount{model::parse_volume_id(name).value(), "uid-1", model::NodeTag::parse(node).value()};
+    mount.claim = "claim-1";
     mount.mount_point = "/mnt/x";
     mount.uses.push_back({model::MountIdTag::parse("id1").value(), noon()});
     mount.since = noon();
@@ -122,10 +123,11 @@ class FakeVolmaster final : public service::Volmaster {
     return unexpected();
   }
   Result<> release_mount(const Op&, const service::ReleaseMount&) override { return unexpected(); }
-  Result<> forget_mount(const Op&, const model::VolumeId& id, service::Confirmed confirmed) override {
-    TRY(call(fmt::format("forget_mount {}{}", id.name(),
-                         confirmed == service::Confirmed::yes ? " confirmed" : "")));
-    fake_.mounts.erase(id.name());
+  Result<> forget_mount(const Op&, const service::ForgetMount& request) override {
+    TRY(call(fmt::format("forget_mount {} {}{}", request.volume.name(),
+                         request.claim ? "of " + *request.claim : "of anybody",
+                         request.confirmed == service::Confirmed::yes ? " confirmed" : "")));
+    fake_.mounts.erase(request.volume.name());
     return {};
   }
   Result<model::Record<model::Mount>> get_mount(const Op&, const model::VolumeId& id) override {

@@ -168,7 +168,8 @@ constexpr Command kCommands[] = {
     {"mount", "force-remove", "remove the record of a mount, without unmounting",
      "For a node that is lost for good. Nothing is unmounted: a holder that still runs goes on writing, and\n"
      "a second node that mounts the volume then damages its filesystem. Asks first on a terminal; without\n"
-     "--yes it is refused while the holder is not known to be dead.",
+     "--yes it is refused while the holder is not known to be dead. A mount that was made since is left "
+     "alone.",
      "volcli mount force-remove tenant1/test --yes", Argument::mount, kYesFlags, mount_force_remove},
 
     {"node",

@@ -39,7 +39,7 @@ TEST_F(OtherCommands, MountForceRemoveInAScriptWarnsAndLeavesItToVolmaster) {
   EXPECT_EQ(run("mount force-remove t1 a"), 0);
   EXPECT_EQ(out, "forgot the mount of t1/a\n");
   EXPECT_THAT(err, AllOf(HasSubstr("Warning: "), HasSubstr("node host1 may still write to t1/a")));
-  EXPECT_THAT(fake.calls, ElementsAre("get_mount t1/a", "forget_mount t1/a"));
+  EXPECT_THAT(fake.calls, ElementsAre("get_mount t1/a", "forget_mount t1/a of claim-1"));
   EXPECT_EQ(run("mount force-remove t1/a"), 3);
   EXPECT_EQ(err.find("Warning"), err.npos);
 }
@@ -56,12 +56,12 @@ TEST_F(OtherCommands, MountForceRemoveAsksOnATerminal) {
     fake.add_mount("t1/a", "host1");
     EXPECT_EQ(run("mount force-remove t1/a", answer), 0) << answer;
     EXPECT_EQ(fake.mounts.size(), 0U);
-    EXPECT_EQ(fake.calls.back(), "forget_mount t1/a confirmed");
+    EXPECT_EQ(fake.calls.back(), "forget_mount t1/a of claim-1 confirmed");
   }
   fake.add_mount("t1/a", "host1");
   fake.calls.clear();
   EXPECT_EQ(run("mount force-remove t1/a --yes"), 0);
-  EXPECT_THAT(fake.calls, ElementsAre("get_mount t1/a", "forget_mount t1/a confirmed"));
+  EXPECT_THAT(fake.calls, ElementsAre("get_mount t1/a", "forget_mount t1/a of claim-1 confirmed"));
   EXPECT_EQ(err.find("[y/N]"), err.npos);
   EXPECT_THAT(err, HasSubstr("Warning: "));
 }
@@ -69,7 +69,7 @@ TEST_F(OtherCommands, MountForceRemoveAsksOnATerminal) {
 TEST_F(OtherCommands, MountForceRemoveOfARecordThatCannotBeRead) {
   fake.mount_failure = make_error(Code::corrupt, "no record of this form");
   EXPECT_EQ(run("mount force-remove t1/a"), 0);
-  EXPECT_THAT(fake.calls, ElementsAre("get_mount t1/a", "forget_mount t1/a"));
+  EXPECT_THAT(fake.calls, ElementsAre("get_mount t1/a", "forget_mount t1/a of anybody"));
 }
 
 TEST_F(OtherCommands, Nodes) {

@@ -53,10 +53,13 @@ Result<> RestVolmaster::release_mount(const Op& op, const service::ReleaseMount&
   return exchange_.tell(op, question);
 }
 
-Result<> RestVolmaster::forget_mount(const Op& op, const model::VolumeId& id, service::Confirmed confirmed) {
-  const std::string_view query = confirmed == service::Confirmed::yes ? "?confirmed=true" : "";
-  Question question{"DELETE", fmt::format("{}{}", volume_target(kMounts, id), query), "", {}};
-  question.repeatable = false;  // the record of a mount made since would go too
+Result<> RestVolmaster::forget_mount(const Op& op, const service::ForgetMount& request) {
+  std::string target = fmt::format("{}?confirmed={}", volume_target(kMounts, request.volume),
+                                   request.confirmed == service::Confirmed::yes);
+  if (request.claim) target += "&claim=" + http::encode(*request.claim);
+  Question question{"DELETE", target, "", {}};
+  question.repeatable =
+      request.claim.has_value();  // without one, the record of a mount made since would go too
   return exchange_.tell(op, question);
 }
 

@@ -62,7 +62,7 @@ class ControlPlane final : public service::Volmaster {
   Result<model::Record<model::Mount>> update_mount(const Op& op,
                                                    const service::UpdateMount& request) override;
   Result<> release_mount(const Op& op, const service::ReleaseMount& request) override;
-  Result<> forget_mount(const Op& op, const model::VolumeId& id, service::Confirmed confirmed) override;
+  Result<> forget_mount(const Op& op, const service::ForgetMount& request) override;
   Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override;
   Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override;
 

@@ -214,8 +214,7 @@ Result<> ControlPlane::release_mount(const Op& op, const service::ReleaseMount& 
 
 // Of a holder that is not known to be dead.
 Result<> ControlPlane::refuse_if_alive(const model::Mount& mount) const {
-  const bool present = parts_.catalog.sessions.find(mount.node.str()) != nullptr;
-  if (!present && !connected(mount.node)) return {};
+  if (!parts_.catalog.sessions.find(mount.node.str()) && !connected(mount.node)) return {};
   return make_error(
       Code::busy,
       fmt::format(
@@ -225,13 +224,18 @@ Result<> ControlPlane::refuse_if_alive(const model::Mount& mount) const {
           mount.node.str(), mount.volume.name()));
 }
 
-Result<> ControlPlane::forget_mount(const Op& op, const model::VolumeId& id, service::Confirmed confirmed) {
-  return with_fresh_records(op, id, [&]() -> Result<> {
-    const auto held = parts_.catalog.mounts.find(id.name());
-    if (!held) return not_mounted(id);
+Result<> ControlPlane::forget_mount(const Op& op, const service::ForgetMount& request) {
+  const std::string name = request.volume.name();
+  // The cache need not know of the mount that is meant.
+  if (!parts_.catalog.mounts.find(name)) TRY(refresh_mount(op, request.volume));
+  return with_fresh_records(op, request.volume, [&]() -> Result<> {
+    const auto held = parts_.catalog.mounts.find(name);
+    if (!held && request.claim) return {};
+    if (!held) return not_mounted(request.volume);
+    if (request.claim && held->value.claim != *request.claim) return claim_is_over(held->value);
     catalog::Edit edit;
-    edit.require(held).erase(parts_.catalog.mounts, id.name());
-    if (confirmed == service::Confirmed::no) {
+    edit.require(held).erase(parts_.catalog.mounts, name);
+    if (request.confirmed == service::Confirmed::no) {
       TRY(refuse_if_alive(held->value));
       edit.require_absent<model::Session>(held->value.node.str());
     }

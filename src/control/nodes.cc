@@ -14,7 +14,9 @@ Result<model::Record<model::Node>> ControlPlane::get_node(const Op& op, const mo
 }
 
 bool ControlPlane::connected(const model::NodeName& name) const {
-  return settings_.local_node == name || parts_.tasks.connected(name);
+  // Whether it asks for work is known only as of its last call; that its session has ended, for sure.
+  return settings_.local_node == name ||
+         (parts_.tasks.connected(name) && parts_.catalog.sessions.find(name.str()));
 }
 
 Result<service::Page<model::Node>> ControlPlane::list_nodes(const Op& op, const service::ListQuery& query) {

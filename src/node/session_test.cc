@@ -227,7 +227,7 @@ TEST_F(SessionTest, ANewUserFindsOutBeforeTheHeartbeatDoes) {
 TEST_F(SessionTest, ARecordRemovedByHandIsNotTakenBack) {
   ASSERT_TRUE(a_.mount("1"));
   end_session("a");
-  ASSERT_TRUE(control_.forget_mount(op(), volume(), service::Confirmed::no));
+  ASSERT_TRUE(control_.forget_mount(op(), {volume()}));
   clock_.advance(Millis(40'000));
   a_.agent->keep_session(op());
   EXPECT_EQ(a_.status("fenced"), "true");

@@ -76,6 +76,8 @@ TEST_F(ApiInputTest, QueriesAreStrict) {
   expect_refused("DELETE", "/v1/mounts/t/v?confirmed=yes", "",
                  "query confirmed: 'yes' is neither true nor false");
   expect_refused("DELETE", "/v1/mounts/t/v?confirmed=true&node=n", "", "not together with node");
+  expect_refused("DELETE", "/v1/mounts/t/v?claim=a/b", "", "query claim");
+  expect_refused("DELETE", "/v1/mounts/t/v?fenced=true", "", "query fenced: only together with node");
   expect_refused("DELETE", "/v1/volumes/t/v?mode=data", "", "delete-data, if-ephemeral or forget-record");
   expect_refused("DELETE", "/v1/volumes/t/v?mode=", "", "query mode");
   expect_refused("DELETE", "/v1/mounts/t/v?node=", "", "query node");

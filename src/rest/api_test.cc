@@ -165,6 +165,10 @@ TEST_F(ApiTest, QueriesChooseWhatIsDeleted) {
   EXPECT_EQ(master_.asked_name, "forgotten for sure");
   ask("DELETE", "/v1/mounts/t/v?confirmed=false");
   EXPECT_EQ(master_.asked_name, "forgotten");
+  ask("DELETE", "/v1/mounts/t/v?confirmed=true&claim=c-1");
+  EXPECT_EQ(master_.asked_name, "forgotten under c-1 for sure");
+  ask("DELETE", "/v1/mounts/t/v?claim=");
+  EXPECT_EQ(master_.asked_name, "forgotten under ");
 }
 
 TEST_F(ApiTest, ListsArePagesAndNamesAreDecoded) {

@@ -78,8 +78,9 @@ class StubVolmaster final : public service::Volmaster {
     asked_name = fmt::format("released by {} under {}{}", r.node.str(), r.claim, r.fenced ? ", fenced" : "");
     return done(o);
   }
-  Result<> forget_mount(const Op& o, const model::VolumeId&, service::Confirmed confirmed) override {
-    asked_name = confirmed == service::Confirmed::yes ? "forgotten for sure" : "forgotten";
+  Result<> forget_mount(const Op& o, const service::ForgetMount& r) override {
+    asked_name = fmt::format("forgotten{}{}", r.claim ? " under " + *r.claim : "",
+                             r.confirmed == service::Confirmed::yes ? " for sure" : "");
     return done(o);
   }
   Result<model::Record<model::Mount>> get_mount(const Op& o, const model::VolumeId& id) override {

@@ -34,6 +34,13 @@ struct TaskResult {
 // Of a person, to what cannot be undone.
 enum class Confirmed { no, yes };
 
+// The claim says which mount the person has looked at: one made since, by whomever, is not meant.
+struct ForgetMount {
+  model::VolumeId volume;
+  std::optional<std::string> claim{};  // none: the record cannot be read
+  Confirmed confirmed = Confirmed::no;
+};
+
 struct Health {
   bool ok = false;
   std::string store;  // "ok", "ok (etcd)" or what is wrong
@@ -52,9 +59,10 @@ class Volmaster : public VolumeRecords {
   virtual Result<model::Record<model::Tenant>> get_tenant(const Op& op, const model::TenantName& name) = 0;
   virtual Result<Page<model::Tenant>> list_tenants(const Op& op, const ListQuery& query) = 0;
 
-  // volcli mount force-remove: the record only, whoever holds it. Errors: not_found, busy (the holder is not
+  // volcli mount force-remove: the record only. With a claim idempotent: a mount that is gone is success.
+  // Errors: conflict (held under another claim), not_found (and no claim was said), busy (the holder is not
   // known to be dead, and nobody confirmed; names it).
-  virtual Result<> forget_mount(const Op& op, const model::VolumeId& id, Confirmed confirmed) = 0;
+  virtual Result<> forget_mount(const Op& op, const ForgetMount& request) = 0;
   virtual Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) = 0;
 
   virtual Result<model::Record<model::Node>> get_node(const Op& op, const model::NodeName& name) = 0;

@@ -118,9 +118,25 @@ TEST_P(VolmasterContract, ReleaseIsIdempotentAndOnlyForTheHolder) {
 TEST_P(VolmasterContract, ForgetDropsTheRecordOfWhoeverHoldsIt) {
   upload("t1");
   must(create("t1/v"));
-  expect_error(master().forget_mount(op_for(), volume("t1/v"), Confirmed::yes), Code::not_found, {"'t1/v'"});
+  expect_error(master().forget_mount(op_for(), {volume("t1/v"), {}, Confirmed::yes}), Code::not_found,
+               {"'t1/v'"});
   must(acquire("t1/v", "n1", "id-1"));
-  EXPECT_TRUE(master().forget_mount(op_for(), volume("t1/v"), Confirmed::yes));
+  EXPECT_TRUE(master().forget_mount(op_for(), {volume("t1/v"), {}, Confirmed::yes}));
+  expect_error(master().get_mount(op_for(), volume("t1/v")), Code::not_found);
+}
+
+// A request that comes too late, or of a person who looked at it long ago.
+TEST_P(VolmasterContract, ForgetOfAClaimLeavesANewerMountAlone) {
+  upload("t1");
+  must(create("t1/v"));
+  const service::ForgetMount old{volume("t1/v"), "old", Confirmed::yes};
+  EXPECT_TRUE(master().forget_mount(op_for(), old)) << "it is gone already";
+  must(acquire("t1/v", "n1", "id-1"));
+  expect_error(master().forget_mount(op_for(), old), Code::conflict, {"'t1/v'", "'n1'", "newer claim"});
+  const auto held = must(master().get_mount(op_for(), volume("t1/v")));
+  const service::ForgetMount current{volume("t1/v"), held->value.claim, Confirmed::yes};
+  EXPECT_TRUE(master().forget_mount(op_for(), current));
+  EXPECT_TRUE(master().forget_mount(op_for(), current)) << "again";
   expect_error(master().get_mount(op_for(), volume("t1/v")), Code::not_found);
 }
 
@@ -131,10 +147,10 @@ TEST_P(VolmasterContract, ForgettingAHolderThatIsConnectedHasToBeConfirmed) {
   ASSERT_TRUE(eventually([&] { return world_.tasks().connected(node("n1")); }));
   for (const auto* holder : {"n1", "here"}) {  // the local node has no agent that asks for work
     must(acquire("t1/v", holder, "id-1"));
-    expect_error(master().forget_mount(op_for(), volume("t1/v"), Confirmed::no), Code::busy,
+    expect_error(master().forget_mount(op_for(), {volume("t1/v")}), Code::busy,
                  {fmt::format("node '{}'", holder), "'t1/v'", "data is lost", "--yes"});
     EXPECT_TRUE(master().get_mount(op_for(), volume("t1/v")));
-    EXPECT_TRUE(master().forget_mount(op_for(), volume("t1/v"), Confirmed::yes));
+    EXPECT_TRUE(master().forget_mount(op_for(), {volume("t1/v"), {}, Confirmed::yes}));
     expect_error(master().get_mount(op_for(), volume("t1/v")), Code::not_found);
   }
 }

@@ -95,11 +95,23 @@ TEST_P(VolmasterSessions, OnlyTheMountOfALostNodeIsForgottenUnconfirmed) {
   upload("t1");
   must(create("t1/v"));
   must(acquire("t1/v", "n1", "id-1"));
-  expect_error(master().forget_mount(op_for(), volume("t1/v"), service::Confirmed::no), Code::busy,
-               {"'n1'", "'t1/v'", "--yes"});
+  expect_error(master().forget_mount(op_for(), {volume("t1/v")}), Code::busy, {"'n1'", "'t1/v'", "--yes"});
   end("n1");
-  EXPECT_TRUE(master().forget_mount(op_for(), volume("t1/v"), service::Confirmed::no));
+  EXPECT_TRUE(master().forget_mount(op_for(), {volume("t1/v")}));
   expect_error(master().get_mount(op_for(), volume("t1/v")), Code::not_found);
+}
+
+// That it asked for work a while ago is no sign of life any more.
+TEST_P(VolmasterSessions, ALostNodeIsNotConnectedThoughItAskedForWork) {
+  upload("t1");
+  must(create("t1/v"));
+  must(acquire("t1/v", "n1", "id-1"));
+  const FakeAgent agent(master(), node("n1"), storage());
+  ASSERT_TRUE(eventually([&] { return must(master().get_node(op_for(), node("n1")))->value.connected; }));
+  end("n1");
+  ASSERT_TRUE(world_.tasks().connected(node("n1"))) << "or this test tests nothing";
+  EXPECT_FALSE(must(master().get_node(op_for(), node("n1")))->value.connected);
+  EXPECT_TRUE(master().forget_mount(op_for(), {volume("t1/v"), "claim"}));
 }
 
 TEST_P(VolmasterSessions, OnlyTheCurrentClaimChangesAMount) {

@@ -10,7 +10,7 @@ constexpr Millis kServersTime{20'000};
 
 // The server counts the time of a request from when it arrives.
 template <class T, class Call>
-Result<T> Network::carry(const Op& op, std::string what, std::string volume, Call call, Arrives arrives) {
+Result<T> Network::carry(const Op& op, std::string what, std::string volume, Call call) {
   courier_.pass(process_);
   if (process_.dead) return gone(process_, Effect::none);
   TRY(op.check(what));
@@ -19,8 +19,7 @@ Result<T> Network::carry(const Op& op, std::string what, std::string volume, Cal
   const Courier::Request request{std::move(what), std::move(volume),
                                  [answer, call = std::move(call), &clock = courier_.clock()](Master& master) {
                                    *answer = call(Op(clock, kServersTime, "sim", "sim"), master.control);
-                                 },
-                                 arrives == Arrives::perhaps_late};
+                                 }};
   const auto outcome = courier_.send(link_, request);
   std::optional<Result<T>> answered = std::exchange(*answer, std::nullopt);
   courier_.pass(process_);
@@ -113,14 +112,10 @@ Result<> Network::renew_session(const Op& op, const model::NodeName& node, const
                      });
 }
 
-// What the person knows of the host is true now, and need not be later.
-Result<> Network::forget_mount(const Op& op, const model::VolumeId& id) {
+Result<> Network::forget_mount(const Op& op, const service::ForgetMount& request) {
   return carry<void>(
-      op, "forget mount of " + id.name(), "",
-      [id](const Op& its_op, Control& control) {
-        return control.forget_mount(its_op, id, service::Confirmed::no);
-      },
-      Arrives::now);
+      op, "forget mount of " + request.volume.name(), "",
+      [request](const Op& its_op, Control& control) { return control.forget_mount(its_op, request); });
 }
 
 }  // namespace volplugin::sim

@@ -21,7 +21,6 @@ class Courier : public Gate {
     std::string what;
     std::string volume;
     std::function<void(Master&)> carry_out;
-    bool may_be_late = true;
   };
   enum class Outcome { carried_out, refused, not_now, answer_lost };
   // not_now: it may be carried out later, and nobody hears of the answer.
@@ -52,13 +51,11 @@ class Network final : public service::VolumeRecords {
   Result<model::Record<model::Session>> open_session(const Op& op,
                                                      const service::OpenSession& request) override;
   Result<> renew_session(const Op& op, const model::NodeName& node, const std::string& session) override;
-  Result<> forget_mount(const Op& op, const model::VolumeId& id);
+  Result<> forget_mount(const Op& op, const service::ForgetMount& request);
 
  private:
-  enum class Arrives { perhaps_late, now };
   template <class T, class Call>
-  Result<T> carry(const Op& op, std::string what, std::string volume, Call call,
-                  Arrives arrives = Arrives::perhaps_late);
+  Result<T> carry(const Op& op, std::string what, std::string volume, Call call);
 
   Courier& courier_;
   Process& process_;

@@ -89,7 +89,7 @@ void World::force_remove() {
     if (!holder->down) continue;
     const auto id = mount.volume;
     note("force-remove the mount of {}", id.name());
-    const auto forgotten = persons_network_.forget_mount(op("volcli"), id);
+    const auto forgotten = persons_network_.forget_mount(op("volcli"), {id, mount.claim});
     note("force-remove the mount of {}: {}", id.name(), outcome(forgotten));
     return;
   }

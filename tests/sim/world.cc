@@ -101,7 +101,7 @@ bool World::fault(std::uint64_t one_in) {
 Courier::Outcome World::send(const Link& link, Request request) {
   if (link.cut || fault(kLostOneIn)) return Outcome::refused;
   const auto keep = [&] {
-    if (request.may_be_late && late_.size() < kMaxLate) late_.push_back(request);
+    if (late_.size() < kMaxLate) late_.push_back(request);
   };
   if (fault(kLostOneIn)) {
     note("  held up: {}", request.what);

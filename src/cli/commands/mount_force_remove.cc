@@ -24,7 +24,7 @@ Result<service::Confirmed> confirmation(const Context& context) {
 Result<> mount_force_remove(Context& context) {
   const auto id = TRY(context.volume());
   auto* const volmaster = TRY(context.volmaster());
-  // Only to name the holder. A record that cannot be read is one more reason to remove it.
+  // To name the holder, and to remove nobody else's. A record that cannot be read is one more reason.
   const auto mount = volmaster->get_mount(context.op(), id);
   if (!mount && mount.error().code != Code::corrupt) return mount.error();
   const std::string holder = mount ? fmt::format("node {}", (*mount)->value.node.str()) : "its holder";
@@ -32,7 +32,8 @@ Result<> mount_force_remove(Context& context) {
       fmt::format("nothing is unmounted: {} may still write to {}, and a second node that mounts it then "
                   "damages its filesystem; make sure that {} is down",
                   holder, id.name(), holder));
-  TRY(volmaster->forget_mount(context.op(), id, TRY(confirmation(context))));
+  const auto claim = mount ? std::optional((*mount)->value.claim) : std::nullopt;
+  TRY(volmaster->forget_mount(context.op(), {id, claim, TRY(confirmation(context))}));
   context.confirm(fmt::format("forgot the mount of {}", id.name()));
   return {};
 }

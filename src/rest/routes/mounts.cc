@@ -37,25 +37,27 @@ Result<http::Response> update_mount(const Call& call) {
   return record(200, TRY(call.master.update_mount(call.op, TRY(parse_update_body(call.request.body, id)))));
 }
 
-// With a node and its claim: the holder gives it back. Without: a person drops the record, whoever holds it.
+// With a node: the holder gives it back. Without: a person drops the record.
 Result<http::Response> release_mount(const Call& call) {
   const auto id = TRY(volume_in_path(call));
-  const auto confirmed =
-      TRY(flag_in(call.query, "confirmed")) ? service::Confirmed::yes : service::Confirmed::no;
-  const auto node = call.query.find("node");
-  if (node == call.query.end()) {
-    TRY(call.master.forget_mount(call.op, id, confirmed));
-  } else if (call.query.contains("confirmed")) {
-    return make_error(Code::invalid_argument, "query confirmed: not together with node");
-  } else {
-    const auto name = TRY_CTX(model::NodeTag::parse(node->second), "query node");
-    const auto claim = call.query.find("claim");
-    if (claim == call.query.end())
-      return make_error(Code::invalid_argument,
-                        "query claim: is missing; the node says under which it holds");
-    const bool fenced = TRY(flag_in(call.query, "fenced"));
-    TRY(call.master.release_mount(call.op, {id, name, TRY(model::check_claim(claim->second)), fenced}));
+  const bool confirmed = TRY(flag_in(call.query, "confirmed"));
+  const bool fenced = TRY(flag_in(call.query, "fenced"));
+  std::optional<std::string> claim;
+  if (const auto said = call.query.find("claim"); said != call.query.end())
+    claim = TRY_CTX(model::check_claim(said->second), "query claim");
+  if (!call.query.contains("node")) {
+    if (call.query.contains("fenced"))
+      return make_error(Code::invalid_argument, "query fenced: only together with node");
+    TRY(call.master.forget_mount(
+        call.op, {id, std::move(claim), confirmed ? service::Confirmed::yes : service::Confirmed::no}));
+    return no_content();
   }
+  const auto node = TRY_CTX(model::NodeTag::parse(call.query.at("node")), "query node");
+  if (call.query.contains("confirmed"))
+    return make_error(Code::invalid_argument, "query confirmed: not together with node");
+  if (!claim)
+    return make_error(Code::invalid_argument, "query claim: is missing; the node says under which it holds");
+  TRY(call.master.release_mount(call.op, {id, node, std::move(*claim), fenced}));
   return no_content();
 }
 
