@@ -3,9 +3,8 @@
 #pragma once
 
 #include "kv/etcd/etcd_store.h"
+#include "tests/contract/child_process.h"
 #include "tests/contract/kv_contract.h"
-
-#include <sys/types.h>
 
 namespace volplugin::kv::test {
 
@@ -13,14 +12,11 @@ class EtcdServer {
  public:
   // Starts it and waits until it answers. Throws when that takes too long.
   explicit EtcdServer(std::vector<std::string> flags = {});
-  ~EtcdServer();
-  EtcdServer(const EtcdServer&) = delete;
-  EtcdServer& operator=(const EtcdServer&) = delete;
 
   void start();  // again, on the same ports and records
-  void kill();   // as a power cut would
-  void pause();  // it keeps its connections and answers nothing
-  void resume();
+  void kill() { process_.kill(); }
+  void pause() { process_.pause(); }
+  void resume() { process_.resume(); }
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   int port() const { return port_; }
@@ -29,14 +25,12 @@ class EtcdServer {
   EtcdSettings settings() const;  // of a store under the prefix of the last open_store()
 
  private:
-  void signal(int number) const;
-
   TestDirectory directory_;
   const std::vector<std::string> flags_;
   int port_;
   int peer_port_;
-  pid_t process_ = -1;
   int stores_ = 0;
+  ChildProcess process_;  // ends before the directory goes
 };
 
 // The one that tests share which do not disturb it. Started by the first of them.
