@@ -105,7 +105,7 @@ void wait_for(const std::string& what, Condition condition) {
 
 }  // namespace
 
-CephCluster::CephCluster(const CephSettings& settings) {
+CephCluster::CephCluster(const CephClusterSettings& settings) {
   for (const char* part : {"keyrings", "mon", "osd", "mgr", "run", "crash"})
     std::filesystem::create_directory(directory_ / part);
   const std::string fsid = os::new_uuid(), osd = os::new_uuid(), monmap = directory_ / "monmap";

@@ -12,7 +12,7 @@
 
 namespace volplugin::backend {
 
-struct CephSettings {
+struct CephClusterSettings {
   bool manager = false;  // only a manager knows how much space there is; 0.3 s and 36 MB
   Bytes size = Bytes::gib(8);
   std::vector<std::string> extra{"osd client watch timeout = 3"};  // lines for every program's configuration
@@ -21,7 +21,7 @@ struct CephSettings {
 class CephCluster {
  public:
   // Ready in 1 to 2 s. Throws, as all functions do, when something takes too long or fails.
-  explicit CephCluster(const CephSettings& settings = {});
+  explicit CephCluster(const CephClusterSettings& settings = {});
 
   // kill(), pause(), resume(). A client waits for a daemon that is paused or gone.
   ChildProcess& monitor() { return monitor_; }
