@@ -3,6 +3,7 @@
 
 #include "backend/loop/loop_backend.h"
 #include "backend/lvm/lvm_backend.h"
+#include "backend/rbd/rbd_backend.h"
 #include "backend/sim/sim_backend.h"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ using Opened = Result<std::unique_ptr<Backend>>;
 
 struct Driver {
   const char* name;
-  Opened (*open)(const std::string& data_dir, const Options& options, const Clock& clock);
+  Opened (*open)(const BackendSettings& settings, const Options& options, const Clock& clock);
 };
 
 Error unknown_option(const std::string& name) {
@@ -29,8 +30,8 @@ Error bad_value(const std::string& name, const std::string& value, const char* a
                     fmt::format("option '{}' is '{}' but must be {}", name, value, allowed));
 }
 
-Opened open_loop(const std::string& data_dir, const Options& options, const Clock&) {
-  LoopConfig config{.pools_dir = data_dir + "/pools", .pools = {}};
+Opened open_loop(const BackendSettings& settings, const Options& options, const Clock&) {
+  LoopConfig config{.pools_dir = settings.data_dir + "/pools", .pools = {}};
   constexpr std::string_view kPool = "pool.", kOvercommit = "overcommit.";
   for (const auto& [name, value] : options) {
     if (name == "pools_dir") {
@@ -58,7 +59,7 @@ Opened open_loop(const std::string& data_dir, const Options& options, const Cloc
   return TRY(LoopBackend::open(std::move(config)));
 }
 
-Opened open_lvm(const std::string&, const Options& options, const Clock&) {
+Opened open_lvm(const BackendSettings&, const Options& options, const Clock&) {
   LvmConfig config;
   for (const auto& [name, value] : options) {
     if (name != "thin-reserve") return unknown_option(name);
@@ -70,7 +71,43 @@ Opened open_lvm(const std::string&, const Options& options, const Clock&) {
   return std::make_unique<LvmBackend>(std::move(config));
 }
 
-Opened open_sim(const std::string&, const Options& options, const Clock&) {
+// "id" or "keyring" of all pools or, with ".<pool>", of one.
+bool take_credential(CephSettings& common, std::map<std::string, std::map<std::string, std::string>>& pools,
+                     const std::string& name, const std::string& value) {
+  for (const std::string_view kind : {"id", "keyring"}) {
+    if (name == kind) (kind == "id" ? common.user : common.keyring) = value;
+    if (name.starts_with(std::string(kind) + "."))
+      pools[name.substr(kind.size() + 1)][std::string(kind)] = value;
+    if (name == kind || name.starts_with(std::string(kind) + ".")) return true;
+  }
+  return false;
+}
+
+Opened open_ceph(const BackendSettings& settings, const Options& options, const Clock& clock) {
+  RbdConfig config{.ceph = {}, .pools = {}, .state_dir = settings.data_dir + "/ceph", .host = settings.host};
+  std::map<std::string, std::map<std::string, std::string>> pools;
+  const std::map<std::string, RbdAttach> ways{
+      {"auto", RbdAttach::automatic}, {"krbd", RbdAttach::kernel}, {"userspace", RbdAttach::userspace}};
+  for (const auto& [name, value] : options) {
+    if (name == "conf") {
+      if (!value.starts_with('/')) return bad_value(name, value, "an absolute path");
+      config.ceph.conf = value;
+    } else if (name == "attach") {
+      if (!ways.contains(value)) return bad_value(name, value, "auto, krbd or userspace");
+      config.attach = ways.at(value);
+    } else if (!take_credential(config.ceph, pools, name, value)) {
+      return unknown_option(name);
+    }
+  }
+  for (const auto& [pool, own] : pools) {
+    CephSettings& its = config.pools[pool] = config.ceph;
+    if (own.contains("id")) its.user = own.at("id");
+    if (own.contains("keyring")) its.keyring = own.at("keyring");
+  }
+  return TRY(RbdBackend::open(clock, std::move(config)));
+}
+
+Opened open_sim(const BackendSettings&, const Options& options, const Clock&) {
   Scope scope = Scope::host_local;
   for (const auto& [name, value] : options) {
     if (name != "scope") return unknown_option(name);
@@ -81,6 +118,7 @@ Opened open_sim(const std::string&, const Options& options, const Clock&) {
 }
 
 constexpr std::array kDrivers{
+    Driver{"ceph", open_ceph},
     Driver{"loop", open_loop},
     Driver{"lvm", open_lvm},
     Driver{"sim", open_sim},
@@ -103,7 +141,7 @@ Result<std::map<std::string, std::unique_ptr<Backend>>> open_backends(const Back
     if (driver == kDrivers.end())
       return make_error(Code::invalid_argument, fmt::format("unknown backend '{}': this build has {}", name,
                                                             fmt::join(known_backends(), ", ")));
-    opened[name] = TRY_CTX(driver->open(settings.data_dir, options, clock), "backend '{}'", name);
+    opened[name] = TRY_CTX(driver->open(settings, options, clock), "backend '{}'", name);
   }
   return opened;
 }

@@ -19,10 +19,13 @@ inline constexpr std::string_view kDefaultPool = "default";  // of that backend
 
 struct BackendSettings {
   std::string data_dir;  // drivers keep what they store themselves in directories below it
+  std::string host;      // what drivers of cluster-wide storage call this process's host
   // Driver name -> its options. A driver is opened when it is named here, if only with no options.
   //   loop: pools_dir (default <data_dir>/pools), pool.<name> = existing directory,
   //         overcommit.<name> = true | false (default), shared = true | false (default)
   //   lvm:  thin-reserve = percent of a thin pool that stays free of new volumes (default 10)
+  //   ceph: conf (default /etc/ceph/ceph.conf), id (default admin), keyring (default: ceph.conf's),
+  //         id.<pool>, keyring.<pool>, attach = auto (default) | krbd | userspace
   //   sim:  scope = host_local (default) | cluster
   std::map<std::string, std::map<std::string, std::string>> options;
 };

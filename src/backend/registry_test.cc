@@ -16,7 +16,7 @@ Error refused(const BackendSettings& settings) {
 
 TEST(Registry, OpensWhatIsNamed) {
   const os::ScratchDir dir;
-  EXPECT_EQ(known_backends(), (std::vector<std::string>{"loop", "lvm", "sim"}));
+  EXPECT_EQ(known_backends(), (std::vector<std::string>{"ceph", "loop", "lvm", "sim"}));
   BackendSettings settings{.data_dir = dir.path(), .options = {}};
   EXPECT_TRUE(open_backends(settings, system_clock())->empty());
   settings.options = {{"loop", {{"overcommit.fast", "true"}, {"pool.fast", dir.path()}}},
@@ -51,7 +51,7 @@ TEST(Registry, NamesWhatIsWrong) {
     EXPECT_EQ(error.code, Code::invalid_argument);
     return error.message;
   };
-  EXPECT_NE(message_for({{"floppy", {}}}).find("loop, lvm, sim"), std::string::npos);
+  EXPECT_NE(message_for({{"floppy", {}}}).find("ceph, loop, lvm, sim"), std::string::npos);
   EXPECT_NE(message_for({{"loop", {{"colour", "red"}}}}).find("colour"), std::string::npos);
   EXPECT_NE(message_for({{"loop", {{"pools_dir", "relative"}}}}).find("relative"), std::string::npos);
   EXPECT_NE(message_for({{"loop", {{"pool.x", "relative"}}}}).find("pool.x"), std::string::npos);
@@ -60,6 +60,10 @@ TEST(Registry, NamesWhatIsWrong) {
   EXPECT_NE(message_for({{"loop", {{"shared", "yes"}}}}).find("'shared' is 'yes'"), std::string::npos);
   EXPECT_NE(message_for({{"loop", {{"shared", "true"}}}}).find("pools_dir"), std::string::npos);
   EXPECT_NE(message_for({{"sim", {{"scope", "galaxy"}}}}).find("galaxy"), std::string::npos);
+  EXPECT_NE(message_for({{"ceph", {{"conf", "ceph.conf"}}}}).find("absolute"), std::string::npos);
+  EXPECT_NE(message_for({{"ceph", {{"attach", "nbd"}}}}).find("krbd"), std::string::npos);
+  EXPECT_NE(message_for({{"ceph", {{"keyrings", "/x"}}}}).find("'keyrings'"), std::string::npos);
+  EXPECT_NE(message_for({{"ceph", {{"id.a b", "x"}}}}).find("a b"), std::string::npos);
 }
 
 }  // namespace

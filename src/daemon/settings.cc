@@ -57,6 +57,13 @@ void add_common(CLI::App& app, CommonSettings& settings, const std::string& prog
                  [&settings](const std::string& text) { return split_into(settings.default_pools, text); });
   add_repeatable(app, "--backend-option", "BACKEND.KEY=VALUE: see docs/backends",
                  [&settings](const std::string& text) { return add_backend_option(settings, text); });
+  const auto add_ceph = [&](const std::string& flag, const std::string& key, const std::string& help) {
+    app.add_option_function<std::string>(
+        flag, [&settings, key](const std::string& value) { settings.backend_options["ceph"][key] = value; },
+        help);
+  };
+  add_ceph("--ceph-conf", "conf", "Configuration file of the Ceph cluster (default: /etc/ceph/ceph.conf)");
+  add_ceph("--ceph-id", "id", "Ceph user, without \"client.\" (default: admin)");
   app.add_option_function<std::string>(
          "--log-format",
          [&settings](const std::string& word) {

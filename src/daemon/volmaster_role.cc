@@ -2,6 +2,7 @@
 #include "daemon/volmaster_role.h"
 
 #include "daemon/version.h"
+#include "os/host.h"
 #include "rest/answer.h"
 
 #include <algorithm>
@@ -30,9 +31,10 @@ model::ServerDefaults server_defaults(const CommonSettings& common) {
   return defaults;
 }
 
-Result<executor::Backends> open_configured_backends(const CommonSettings& common, const Clock& clock) {
+Result<executor::Backends> open_configured_backends(const CommonSettings& common, const std::string& host,
+                                                    const Clock& clock) {
   const auto defaults = server_defaults(common);
-  backend::BackendSettings settings{common.data_dir, common.backend_options};
+  backend::BackendSettings settings{common.data_dir, host, common.backend_options};
   settings.options[defaults.backend];  // every backend that is mentioned is opened
   for (const auto& [name, pool] : defaults.pools) settings.options[name];
   auto backends = TRY(backend::open_backends(settings, clock));
@@ -51,7 +53,10 @@ VolmasterRole::VolmasterRole(const Request& request, const Clock& clock)
 Result<std::unique_ptr<VolmasterRole>> VolmasterRole::open(const Request& request, const Clock& clock) {
   std::unique_ptr<VolmasterRole> role(new VolmasterRole(request, clock));
   role->store_ = TRY(request.store.open(clock));
-  role->backends_ = TRY(open_configured_backends(request.common, clock));
+  // An image that volmaster formats is not held by the agent of the same host.
+  const std::string host =
+      request.local_node ? request.local_node->str() : "volmaster@" + TRY(os::host_name());
+  role->backends_ = TRY(open_configured_backends(request.common, host, clock));
   if (const auto loaded = role->load({}); !loaded) {
     const bool away =
         loaded.error().code == Code::unavailable || loaded.error().code == Code::deadline_exceeded;

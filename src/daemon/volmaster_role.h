@@ -73,6 +73,8 @@ class VolmasterRole {
 
 // Default backend and pools, where the settings say nothing.
 model::ServerDefaults server_defaults(const CommonSettings& common);
-Result<executor::Backends> open_configured_backends(const CommonSettings& common, const Clock& clock);
+// `host`: what drivers of cluster-wide storage call this process's host.
+Result<executor::Backends> open_configured_backends(const CommonSettings& common, const std::string& host,
+                                                    const Clock& clock);
 
 }  // namespace volplugin::daemon

@@ -168,6 +168,20 @@ Result<std::optional<LoopDevice>> find_loop_of(dev_t device, ino_t inode) {
   return std::optional<LoopDevice>();
 }
 
+Result<std::optional<LoopDevice>> find_loop_on(const std::string& backing_path) {
+  const auto shows_it = [&](const Configured& loop) {
+    const auto shown =
+        read_file(fmt::format("/sys/block/{}/loop/backing_file", loop.path.substr(sizeof("/dev"))));
+    return shown && *shown == backing_path + "\n";
+  };
+  for (const auto& loop : TRY(configured_loops())) {
+    if (!shows_it(loop)) continue;
+    auto node = open_node(loop.path, O_RDONLY, S_IFBLK, loop.number);
+    if (node && shows_it(loop)) return std::optional(LoopDevice(loop.path, std::move(*node), true));
+  }
+  return std::optional<LoopDevice>();
+}
+
 Result<LoopDevice> open_existing_loop(const std::string& path) {
   return hold(path);
 }

@@ -64,6 +64,10 @@ class LoopControl {
 // hold on it; nullopt when there is none.
 Result<std::optional<LoopDevice>> find_loop_of(dev_t device, ino_t inode);
 
+// As find_loop_of(), by the path that the kernel shows for the file. For files that a process serves (FUSE):
+// when that has died they have no inode to ask for any more. Two devices on one path: the first of them.
+Result<std::optional<LoopDevice>> find_loop_on(const std::string& backing_path);
+
 // A hold on a device that is configured already. Errors: not_found when it is not configured.
 Result<LoopDevice> open_existing_loop(const std::string& path);
 

@@ -5,6 +5,7 @@
 #include "os/mount.h"
 #include "os/scratch.h"
 #include "tests/contract/backend_contract.h"
+#include "tests/contract/ceph_environment.h"
 #include "tests/contract/foreign_mount.h"
 #include "tests/contract/lvm_environment.h"
 
@@ -97,6 +98,7 @@ std::vector<BackendCase> backend_environments() {
       {"loop", [] { return std::make_unique<LoopEnvironment>(Scope::host_local); }},
       {"loop_shared", [] { return std::make_unique<LoopEnvironment>(Scope::cluster); }},
   };
+  std::ranges::move(ceph_environments(), std::back_inserter(cases));
   std::ranges::move(lvm_environments(), std::back_inserter(cases));
   return cases;
 }

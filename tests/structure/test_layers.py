@@ -32,12 +32,14 @@ LIBRARIES = {
     r"spdlog/": {"daemon"},
     r"libmount|blkid/|systemd/": {"os"},
     r"uuid/": {"os"},
+    r"(rados|rbd)/lib": {"backend"},  # only in the module: see test_the_ceph_module_stands_apart
 }
 
 # Modules inside one folder that must not know each other.
 APART = {("kv/memory", "kv/sqlite"), ("kv/memory", "kv/etcd"), ("kv/sqlite", "kv/etcd"),
          ("backend/loop", "backend/sim"),
-         ("backend/loop", "backend/lvm"), ("backend/lvm", "backend/sim")}
+         ("backend/loop", "backend/lvm"), ("backend/lvm", "backend/sim"),
+         ("backend/rbd", "backend/loop"), ("backend/rbd", "backend/lvm"), ("backend/rbd", "backend/sim")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 
@@ -69,6 +71,17 @@ def test_includes_point_downwards(folder):
             if quote == '"' and other != folder and LEVELS.get(other, 99) >= LEVELS[folder]:
                 wrong.append(f"{path.relative_to(SRC)} includes {target}")
     assert not wrong
+
+
+def test_the_ceph_module_stands_apart():
+    """Programs run on hosts without Ceph: what includes its headers is loaded only where it is needed."""
+    module = SRC / "backend/rbd/module"
+    for path in production():
+        for _, target in includes(path):
+            if target.startswith(("rados/lib", "rbd/lib")):
+                assert path.parent == module, path
+            if target.startswith("backend/rbd/module/"):
+                assert path.parent == module, path
 
 
 def test_includes_are_written_from_src():

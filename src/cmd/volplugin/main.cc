@@ -45,7 +45,7 @@ Result<> start_standalone(Roles& roles, const daemon::VolpluginSettings& setting
 
 Result<> start_remote(Roles& roles, const daemon::VolpluginSettings& settings, const model::NodeName& node,
                       const std::string& mount_root) {
-  roles.backends = TRY(daemon::open_configured_backends(settings.common, system_clock()));
+  roles.backends = TRY(daemon::open_configured_backends(settings.common, node.str(), system_clock()));
   roles.executor = std::make_unique<executor::Executor>(roles.backends, roles.filesystems, mount_root);
   const std::string actor = "volplugin-" + node.str().substr(0, 50);
   roles.remote = TRY_CTX(client::RestVolmaster::open(settings.masters, actor), "--master");

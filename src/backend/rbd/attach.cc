@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attaching and detaching. Both are also recovery: what an earlier call or an earlier life of this host left
+// is taken up or cleared away first.
+#include "backend/rbd/rbd_backend.h"
+#include "os/block_device.h"
+#include "os/file.h"
+#include "os/mount.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <sstream>
+
+namespace volplugin::backend {
+namespace {
+
+constexpr mode_t kDirectoryMode = 0700, kFileMode = 0600;
+
+std::string name_of(const ImageKey& key) {
+  return key.pool + "/" + key.image;
+}
+
+// Which image the directory is about: its volume's uid and its id.
+std::string memory_of(const LocalImage& image) {
+  return image.directory + "/image";
+}
+
+bool contains(const Clients& clients, const std::string& client) {
+  return std::ranges::find(clients, client) != clients.end();
+}
+
+}  // namespace
+
+LocalImage RbdBackend::local(const ImageKey& key, const std::string& id) const {
+  return {key.pool, key.image, id,
+          fmt::format("{}/{}/{}/{}", config_.state_dir, config_.host, key.pool, key.image)};
+}
+
+// The image as this host had it mapped last, if it is that of the key; nullopt: nothing was, or all is
+// cleared away.
+Result<std::optional<LocalImage>> RbdBackend::remembered(const ImageKey& key) const {
+  LocalImage image = local(key, "");
+  const auto text = os::read_file(memory_of(image));
+  if (!text && text.error().code == Code::not_found) return std::optional<LocalImage>();
+  if (!text) return text.error();
+  std::istringstream words(*text);
+  std::string uid;
+  words >> uid >> image.id;
+  if (uid != key.uid) return std::optional<LocalImage>();
+  return std::optional(std::move(image));
+}
+
+Result<std::unique_ptr<Attachment>> RbdBackend::attach_image(const Work& work) {
+  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
+  if (!image) return make_error(Code::not_found, fmt::format("image '{}' does not exist", name_of(work.key)));
+  const auto notes = TRY(read_notes(work));
+  TRY(require_ours(work.key, notes, *image));
+  const LocalImage here = local(work.key, image->id);
+  const bool mapped = TRY(remembered(work.key)) && TRY(mapper_->anything_left(here));
+  TRY(make_way(work, notes, mapped));
+  return map_and_note(work, here);
+}
+
+// Whoever held the image before and is gone is shut out; whoever is there is in the way.
+Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, bool mapped) {
+  const std::string& me = config_.host;
+  if (notes.fenced.contains(me)) {
+    // Nothing of it is here: that is what lifting the fence waits for.
+    if (!mapped) TRY(work.ceph.erase_notes(work.key.pool, {note::holder(work.key.image, me)}));
+    return make_error(Code::permission_denied,
+                      fmt::format("host '{}' was cut off from image '{}' when another host took it over", me,
+                                  name_of(work.key)));
+  }
+  const auto open_by = TRY(work.ceph.watchers(work.key.pool, work.key.image));
+  for (const auto& [host, clients] : notes.holders) {
+    if (notes.fenced.contains(host)) continue;
+    if (host == me) {
+      if (!mapped) TRY(shut_out(work, clients));  // of this host before it was started anew
+      continue;
+    }
+    for (const auto& client : clients)
+      if (contains(open_by, client))
+        return make_error(Code::busy, fmt::format("image '{}' is attached on host '{}' (client {})",
+                                                  name_of(work.key), host, client));
+    TRY(fence_host(work, host));  // it is dead or frozen, and nobody thinks that it holds the volume
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Attachment>> RbdBackend::map_and_note(const Work& work, const LocalImage& image) {
+  TRY(os::ensure_directory(image.directory, kDirectoryMode));
+  TRY(os::write_file_atomically(memory_of(image), fmt::format("{} {}\n", work.key.uid, image.id), kFileMode,
+                                os::Durability::none));
+  auto mapped = mapper_->map(work.op, image);
+  auto noted = mapped ? note_holding(work, image) : Result<>(mapped.error());
+  if (noted) noted = confirm_holding(work);
+  if (noted) return mapped;
+  if (mapped && TRY(os::in_use((*mapped)->device())))
+    return noted.error();  // mounted already: not ours to undo
+  if (mapped) mapped->reset();
+  Error error = noted.error();
+  if (const auto undone = let_go(work.op.for_cleanup(kCephCallTimeout), work.key, image); !undone) {
+    error.message += "; undoing failed too: " + undone.error().message;
+    error.effect = Effect::unknown;
+  }
+  return error;
+}
+
+// Through which client this host holds the image. One that the mapper cannot name is among those that have it
+// open and are no other host's.
+Result<> RbdBackend::note_holding(const Work& work, const LocalImage& image) {
+  Clients clients;
+  if (const auto known = TRY(mapper_->client_of(image))) {
+    clients = {*known};
+  } else {
+    const auto notes = TRY(read_notes(work));
+    for (const auto& client : TRY(work.ceph.watchers(work.key.pool, work.key.image)))
+      if (!held_for_another(notes, config_.host, client)) clients.push_back(client);
+  }
+  if (clients.empty())
+    return make_error(
+        Code::unavailable,
+        fmt::format("image '{}' is mapped, and the cluster does not know that", name_of(work.key)));
+  return set_note(work, note::holder(work.key.image, config_.host), note::value_of(clients));
+}
+
+// Now that our note is there: was somebody faster?
+Result<> RbdBackend::confirm_holding(const Work& work) {
+  const auto notes = TRY(read_notes(work));
+  if (notes.fenced.contains(config_.host))
+    return make_error(Code::permission_denied,
+                      fmt::format("host '{}' was cut off from image '{}'", config_.host, name_of(work.key)));
+  for (const auto& [host, unused] : notes.holders)
+    if (host != config_.host && !notes.fenced.contains(host))
+      return make_error(
+          Code::busy, fmt::format("host '{}' attaches image '{}' at the same time", host, name_of(work.key)));
+  return {};
+}
+
+// Ends all that makes this host a holder of the image; the device is not in use.
+Result<> RbdBackend::let_go(const Op& op, const ImageKey& key, const LocalImage& image) {
+  TRY(mapper_->unmap(op, image));
+  const auto ceph = TRY(links_->to(key.pool));
+  TRY(ceph->erase_notes(key.pool, {note::holder(key.image, config_.host)}));
+  std::error_code failed;
+  std::filesystem::remove_all(image.directory, failed);
+  if (failed) return errno_error(failed.value(), fmt::format("removing '{}'", image.directory));
+  return {};
+}
+
+Result<std::unique_ptr<Attachment>> RbdBackend::find_attachment(const Op& op, const ImageKey& key) {
+  const auto image = TRY(remembered(key));
+  if (!image) return std::unique_ptr<Attachment>();
+  if (auto device = TRY(mapper_->find(*image))) return device;
+  // A crash came between the cluster and the device.
+  TRY(let_go(op, key, *image));
+  return std::unique_ptr<Attachment>();
+}
+
+Result<> RbdBackend::detach_image(const Op& op, const ImageKey& key, std::unique_ptr<Attachment> attachment) {
+  const auto image = TRY(remembered(key));
+  if (!image) return {};
+  if (!attachment) attachment = TRY(mapper_->find(*image));
+  if (attachment && TRY(os::in_use(attachment->device())))
+    return make_error(Code::busy, fmt::format("'{}' is in use, perhaps mounted in another mount namespace",
+                                              attachment->device()));
+  attachment.reset();
+  return let_go(op, key, *image);
+}
+
+}  // namespace volplugin::backend

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making, removing and looking at images. An image is made under a note that says whose it is going to be,
+// and is that volume's once the note has its id: a crash between leaves an empty image that the next ensure()
+// takes.
+#include "backend/rbd/rbd_backend.h"
+
+#include <algorithm>
+
+namespace volplugin::backend {
+namespace {
+
+// layering, exclusive-lock, object-map, fast-diff, deep-flatten: Ceph's own default, which Linux can map
+// since 5.3.
+constexpr std::uint64_t kFeatures = 1 | 4 | 8 | 16 | 32;
+constexpr int kMaxTries = 8;
+
+std::string name_of(const ImageKey& key) {
+  return key.pool + "/" + key.image;
+}
+
+bool is_of(const ImageNotes& notes, const CephImage& image) {
+  return notes.owner && notes.owner->image_id == image.id;
+}
+
+Error foreign(const ImageKey& key, const ImageNotes& notes, const CephImage& image) {
+  if (is_of(notes, image))
+    return make_error(Code::permission_denied, fmt::format("image '{}' belongs to volume {}, not to {}",
+                                                           name_of(key), notes.owner->uid, key.uid));
+  return make_error(Code::permission_denied,
+                    fmt::format("image '{}' was not made by volplugin", name_of(key)));
+}
+
+}  // namespace
+
+Result<> require_ours(const ImageKey& key, const ImageNotes& notes, const CephImage& image) {
+  if (is_of(notes, image) && notes.owned_by(key.uid)) return {};
+  return foreign(key, notes, image);
+}
+
+Result<EnsureOutcome> RbdBackend::ensure_image(const Work& work, Bytes size) {
+  for (int tries = 1;; ++tries) {
+    TRY(work.op.check("making an image"));
+    const auto notes = TRY(read_notes(work));
+    const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
+    auto made = image ? accept(work, notes, *image, size) : make_image(work, notes, size);
+    // Somebody else changed the note or made an image meanwhile.
+    if (made || made.error().code != Code::conflict || tries == kMaxTries) return made;
+  }
+}
+
+Result<EnsureOutcome> RbdBackend::accept(const Work& work, const ImageNotes& notes, const CephImage& image,
+                                         Bytes size) {
+  const bool unfinished = notes.owned_by(work.key.uid) && notes.owner->image_id.empty();
+  const auto taken = [&](const std::string& why) {
+    return make_error(Code::already_exists, fmt::format("the name is taken: {}", why));
+  };
+  if (!unfinished && !require_ours(work.key, notes, image))
+    return taken(foreign(work.key, notes, image).message);
+  if (image.size != size)
+    return make_error(Code::already_exists, fmt::format("image '{}' exists with {} bytes instead of {}",
+                                                        name_of(work.key), image.size.count, size.count));
+  if (!unfinished) return EnsureOutcome{Ensured::already_there, size};
+  // Ours, of a call that was cut short, or made by somebody else in that instant: only if it was never used.
+  if (TRY(work.ceph.used(work.key.pool, work.key.image)) != Bytes{} ||
+      !TRY(work.ceph.snapshots(work.key.pool, work.key.image)).empty() ||
+      !TRY(work.ceph.watchers(work.key.pool, work.key.image)).empty())
+    return taken(fmt::format("image '{}' is in use and was not made by volplugin", name_of(work.key)));
+  if (!TRY(work.ceph.replace_note(work.key.pool, note::owner(work.key.image), note::value_of(*notes.owner),
+                                  note::value_of(ImageOwner{work.key.uid, image.id}))))
+    return make_error(Code::conflict, fmt::format("image '{}' was changed meanwhile", name_of(work.key)));
+  return EnsureOutcome{Ensured::already_there, size};
+}
+
+Result<EnsureOutcome> RbdBackend::make_image(const Work& work, const ImageNotes& notes, Bytes size) {
+  const std::string name = note::owner(work.key.image);
+  const std::string begun = note::value_of(ImageOwner{work.key.uid, ""});
+  const auto changed = [&] {
+    return make_error(Code::conflict, fmt::format("image '{}' was changed meanwhile", name_of(work.key)));
+  };
+  TRY(refuse_if_too_big(work, size));
+  if (!TRY(work.ceph.replace_note(work.key.pool, name, notes.owner ? note::value_of(*notes.owner) : "",
+                                  begun)))
+    return changed();
+  const auto made = work.ceph.create_image(work.key.pool, work.key.image, size, kFeatures);
+  if (!made && made.error().code == Code::already_exists) return changed();
+  TRY(made);
+  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
+  if (!image) return changed();
+  if (!TRY(work.ceph.replace_note(work.key.pool, name, begun,
+                                  note::value_of(ImageOwner{work.key.uid, image->id}))))
+    return changed();
+  return EnsureOutcome{Ensured::created, size};
+}
+
+// Images are thin: this refuses only what can never be filled.
+Result<> RbdBackend::refuse_if_too_big(const Work& work, Bytes size) {
+  const auto pool = TRY(pool_info(work.ceph, work.key.pool));
+  if (pool.total == Bytes{} || size <= pool.total) return {};
+  return make_error(Code::resource_exhausted,
+                    fmt::format("pool '{}' cannot hold {} bytes: it has {} bytes, {} of them free",
+                                work.key.pool, size.count, pool.total.count, pool.available.count));
+}
+
+Result<Removed> RbdBackend::remove_image(const Work& work) {
+  const auto notes = TRY(read_notes(work));
+  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
+  if (const auto here = TRY(remembered(work.key))) {
+    if (TRY(mapper_->find(*here)))
+      return make_error(Code::busy, fmt::format("image '{}' is attached", name_of(work.key)));
+    TRY(let_go(work.op, work.key, *here));
+  }
+  if (image) {
+    const bool unfinished = notes.owned_by(work.key.uid) && notes.owner->image_id.empty() &&
+                            TRY(work.ceph.used(work.key.pool, work.key.image)) == Bytes{};
+    if (!unfinished) TRY(require_ours(work.key, notes, *image));
+    TRY(refuse_if_open(work, notes));
+    TRY(remove_snapshots(work));
+    const auto removed = work.ceph.remove_image(work.key.pool, work.key.image);
+    if (!removed && removed.error().code == Code::busy) TRY(refuse_if_open(work, notes));
+    if (!removed && removed.error().code != Code::not_found) return removed.error();
+  }
+  if (notes.owner && !notes.owned_by(work.key.uid))
+    return Removed::already_gone;  // the notes are of another one
+  std::vector<std::string> names;
+  for (const auto& [name, unused] : TRY(work.ceph.notes(work.key.pool, note::all_of(work.key.image))))
+    names.push_back(name);
+  TRY(work.ceph.erase_notes(work.key.pool, names));
+  return image ? Removed::removed : Removed::already_gone;
+}
+
+// Errors: busy, naming the clients that have the image open.
+Result<> RbdBackend::refuse_if_open(const Work& work, const ImageNotes& notes) {
+  const auto clients = TRY(work.ceph.watchers(work.key.pool, work.key.image));
+  if (clients.empty()) return {};
+  std::vector<std::string> users;
+  for (const auto& client : clients) {
+    std::string user = "client " + client;
+    for (const auto& [host, held] : notes.holders)
+      if (std::ranges::find(held, client) != held.end()) user = fmt::format("host '{}' ({})", host, client);
+    users.push_back(std::move(user));
+  }
+  return make_error(Code::busy,
+                    fmt::format("image '{}' is in use by {}", name_of(work.key), fmt::join(users, ", ")));
+}
+
+Result<> RbdBackend::remove_snapshots(const Work& work) {
+  for (const auto& snapshot : TRY(work.ceph.snapshots(work.key.pool, work.key.image))) {
+    TRY(work.op.check("removing snapshots"));
+    const auto removed = work.ceph.remove_snapshot(work.key.pool, work.key.image, snapshot.name);
+    if (!removed && removed.error().code == Code::busy)
+      return make_error(Code::busy, fmt::format("snapshot '{}' of image '{}' is protected or has clones",
+                                                snapshot.name, name_of(work.key)));
+    if (!removed && removed.error().code != Code::not_found) return removed;
+  }
+  return {};
+}
+
+Result<std::optional<ImageInfo>> RbdBackend::inspect_image(const Work& work) {
+  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
+  if (!image) return std::optional<ImageInfo>();
+  const auto notes = TRY(read_notes(work));
+  const auto used = work.ceph.used(work.key.pool, work.key.image);
+  if (!used && used.error().code == Code::not_found) return std::optional<ImageInfo>();
+  return std::optional(
+      ImageInfo{work.key.image, is_of(notes, *image) ? notes.owner->uid : "", image->size, TRY(used)});
+}
+
+}  // namespace volplugin::backend

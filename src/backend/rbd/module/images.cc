@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Images and their snapshots.
+#include "backend/rbd/module/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+namespace volplugin::backend {
+namespace {
+
+struct SnapshotList {
+  std::vector<rbd_snap_info_t> infos;
+  int count = 0;
+  ~SnapshotList() {
+    if (count > 0) rbd_snap_list_end(infos.data());
+  }
+};
+
+int add_extent(std::uint64_t, size_t length, int exists, void* sum) {
+  if (exists != 0) *static_cast<std::uint64_t*>(sum) += length;
+  return 0;
+}
+
+// Fills `list`; a negative errno on failure. More snapshots may come between two tries.
+int read_snapshots(rbd_image_t image, SnapshotList& list) {
+  for (int room = 16;; room *= 2) {
+    list.infos.resize(size_t(room));
+    const int count = rbd_snap_list(image, list.infos.data(), &room);
+    if (count == -ERANGE) continue;
+    if (count > 0) list.count = count;
+    return count;
+  }
+}
+
+}  // namespace
+
+Result<> LibrbdConnection::create_image(const std::string& pool, const std::string& image, Bytes size,
+                                        std::uint64_t features) {
+  const auto handle = TRY(pool_of(pool));
+  rbd_image_options_t options = nullptr;
+  rbd_image_options_create(&options);
+  rbd_image_options_set_uint64(options, RBD_IMAGE_OPTION_FEATURES, features);
+  const int failed = rbd_create4(handle.get(), image.c_str(), size.count, options);
+  rbd_image_options_destroy(options);
+  if (failed == -EEXIST)
+    return make_error(Code::already_exists, fmt::format("image '{}/{}' exists", pool, image));
+  if (failed < 0) return failure(failed, fmt::format("making image '{}/{}'", pool, image), Effect::unknown);
+  return {};
+}
+
+Result<std::optional<CephImage>> LibrbdConnection::find_image(const std::string& pool,
+                                                              const std::string& image) {
+  const auto opened = TRY(open_image(pool, image, Access::read_only));
+  if (!opened) return std::optional<CephImage>();
+  CephImage found;
+  std::array<char, 128> id{};
+  int failed = rbd_get_id(opened->get(), id.data(), id.size());
+  if (failed >= 0) failed = rbd_get_size(opened->get(), &found.size.count);
+  if (failed < 0) return failure(failed, fmt::format("looking at image '{}/{}'", pool, image));
+  found.id = id.data();
+  return std::optional(std::move(found));
+}
+
+Result<std::vector<std::string>> LibrbdConnection::image_names(const std::string& pool) {
+  const auto handle = TRY(pool_of(pool));
+  std::vector<std::string> names;
+  for (size_t room = 1024;; room *= 2) {
+    std::vector<rbd_image_spec_t> specs(room);
+    size_t count = room;
+    const int failed = rbd_list2(handle.get(), specs.data(), &count);
+    if (failed == -ERANGE) continue;
+    if (failed < 0) return failure(failed, fmt::format("listing the images of pool '{}'", pool));
+    for (size_t i = 0; i < count; ++i) names.emplace_back(specs[i].name);
+    rbd_image_spec_list_cleanup(specs.data(), count);
+    return names;
+  }
+}
+
+Result<Bytes> LibrbdConnection::used(const std::string& pool, const std::string& image) {
+  const auto opened = TRY(need_image(pool, image, Access::read_only));
+  std::uint64_t size = 0, sum = 0;
+  int failed = rbd_get_size(opened.get(), &size);
+  if (failed >= 0) failed = rbd_diff_iterate2(opened.get(), nullptr, 0, size, 1, 1, add_extent, &sum);
+  if (failed < 0) return failure(failed, fmt::format("measuring image '{}/{}'", pool, image));
+  return Bytes{sum};
+}
+
+Result<> LibrbdConnection::remove_image(const std::string& pool, const std::string& image) {
+  const auto handle = TRY(pool_of(pool));
+  const int failed = rbd_remove(handle.get(), image.c_str());
+  if (failed == -ENOENT)
+    return make_error(Code::not_found, fmt::format("image '{}/{}' does not exist", pool, image));
+  if (failed == -EBUSY || failed == -ENOTEMPTY)
+    return make_error(Code::busy,
+                      fmt::format("image '{}/{}' is open somewhere or has snapshots", pool, image));
+  if (failed < 0) return failure(failed, fmt::format("removing image '{}/{}'", pool, image), Effect::unknown);
+  return {};
+}
+
+Result<std::vector<std::string>> LibrbdConnection::watchers(const std::string& pool,
+                                                            const std::string& image) {
+  std::vector<std::string> clients;
+  const auto opened = TRY(open_image(pool, image, Access::read_only));
+  if (!opened) return clients;
+  for (size_t room = 16;; room *= 2) {
+    std::vector<rbd_image_watcher_t> found(room);
+    size_t count = room;
+    const int failed = rbd_watchers_list(opened->get(), found.data(), &count);
+    if (failed == -ERANGE) continue;
+    if (failed < 0) return failure(failed, fmt::format("looking who has image '{}/{}' open", pool, image));
+    for (size_t i = 0; i < count; ++i) clients.emplace_back(found[i].addr);
+    rbd_watchers_list_cleanup(found.data(), count);
+    return clients;
+  }
+}
+
+Result<std::optional<std::string>> LibrbdConnection::lock_owner(const std::string& pool,
+                                                                const std::string& image) {
+  const auto opened = TRY(open_image(pool, image, Access::read_only));
+  if (!opened) return std::optional<std::string>();
+  rbd_lock_mode_t mode{};
+  std::array<char*, 8> owners{};
+  size_t count = owners.size();
+  const int failed = rbd_lock_get_owners(opened->get(), &mode, owners.data(), &count);
+  if (failed == -ENOENT || (failed >= 0 && count == 0)) return std::optional<std::string>();
+  if (failed < 0)
+    return failure(failed, fmt::format("looking who has the lock of image '{}/{}'", pool, image));
+  std::string owner = owners[0];  // an exclusive lock has one
+  rbd_lock_get_owners_cleanup(owners.data(), count);
+  return std::optional(std::move(owner));
+}
+
+Result<> LibrbdConnection::break_lock(const std::string& pool, const std::string& image,
+                                      const std::string& owner) {
+  const auto opened = TRY(need_image(pool, image, Access::read_write));
+  const int failed = rbd_lock_break(opened.get(), RBD_LOCK_MODE_EXCLUSIVE, owner.c_str());
+  if (failed < 0 && failed != -ENOENT && failed != -EBUSY)
+    return failure(failed, fmt::format("breaking the lock of image '{}/{}'", pool, image), Effect::unknown);
+  return {};
+}
+
+Result<> LibrbdConnection::blocklist(const std::string& client, std::chrono::seconds time) {
+  std::string address = client;
+  int failed = rados_blocklist_add(cluster_, address.data(), std::uint32_t(time.count()));
+  // What we do next carries that map, and so makes every OSD that we reach have it.
+  if (failed >= 0) failed = rados_wait_for_latest_osdmap(cluster_);
+  if (failed < 0) return failure(failed, fmt::format("blocklisting client {}", client), Effect::unknown);
+  return {};
+}
+
+Result<std::vector<CephSnapshot>> LibrbdConnection::snapshots(const std::string& pool,
+                                                              const std::string& image) {
+  std::vector<CephSnapshot> found;
+  const auto opened = TRY(open_image(pool, image, Access::read_only));
+  if (!opened) return found;
+  SnapshotList list;
+  const int count = read_snapshots(opened->get(), list);
+  if (count < 0) return failure(count, fmt::format("listing the snapshots of image '{}/{}'", pool, image));
+  for (int i = 0; i < count; ++i) {
+    const auto& info = list.infos[size_t(i)];
+    timespec taken{};
+    if (const int failed = rbd_snap_get_timestamp(opened->get(), info.id, &taken); failed < 0)
+      return failure(failed, fmt::format("reading the time of snapshot '{}'", info.name));
+    const auto since = std::chrono::seconds(taken.tv_sec) + std::chrono::nanoseconds(taken.tv_nsec);
+    found.push_back({info.name, Bytes{info.size}, WallTime(std::chrono::floor<Millis>(since))});
+  }
+  return found;
+}
+
+Result<> LibrbdConnection::create_snapshot(const std::string& pool, const std::string& image,
+                                           const std::string& snapshot) {
+  const auto opened = TRY(need_image(pool, image, Access::read_write));
+  const int failed = rbd_snap_create(opened.get(), snapshot.c_str());
+  if (failed < 0)
+    return failure(failed, fmt::format("taking snapshot '{}' of image '{}/{}'", snapshot, pool, image),
+                   failed == -EEXIST ? Effect::none : Effect::unknown);
+  return {};
+}
+
+Result<> LibrbdConnection::remove_snapshot(const std::string& pool, const std::string& image,
+                                           const std::string& snapshot) {
+  const auto opened = TRY(need_image(pool, image, Access::read_write));
+  const int failed = rbd_snap_remove(opened.get(), snapshot.c_str());
+  if (failed < 0)
+    return failure(failed, fmt::format("removing snapshot '{}' of image '{}/{}'", snapshot, pool, image),
+                   failed == -EBUSY || failed == -ENOENT ? Effect::none : Effect::unknown);
+  return {};
+}
+
+}  // namespace volplugin::backend

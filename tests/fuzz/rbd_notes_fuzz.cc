@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands beside images in a Ceph pool, where other programs can write too. Input: lines "name=value".
+#include "backend/rbd/image_notes.h"
+
+#include <cstdlib>
+#include <sstream>
+
+using namespace volplugin;
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
+  std::istringstream lines(std::string(reinterpret_cast<const char*>(data), size));
+  backend::Notes notes;
+  for (std::string line; std::getline(lines, line);) {
+    const auto cut = line.find('=');
+    if (cut != line.npos) notes[line.substr(0, cut)] = line.substr(cut + 1);
+  }
+  for (const auto& [image, read] : backend::parse_notes(notes)) {
+    backend::Notes again;
+    if (read.owner) again[backend::note::owner(image)] = backend::note::value_of(*read.owner);
+    for (const auto& [host, clients] : read.holders)
+      again[backend::note::holder(image, host)] = backend::note::value_of(clients);
+    for (const auto& [host, clients] : read.fenced)
+      again[backend::note::fenced(image, host)] = backend::note::value_of(clients);
+    if (again.empty()) continue;
+    auto reread = backend::parse_notes(again);
+    if (reread[image].holders != read.holders || reread[image].fenced != read.fenced) std::abort();
+    if (read.owner && !reread[image].owned_by(read.owner->uid)) std::abort();
+  }
+  return 0;
+}
