@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a storage driver gives to be held to the contract of backend/backend.h. The suite is in
-// backend_contract_test.cc; add an environment to backend_environments() and it runs there too.
+// What a storage driver gives to be held to the contracts of backend/backend.h and backend/fencing.h. The
+// suites are in backend_contract_test.cc and backend_fencing_test.cc; add an environment to
+// backend_environments() and they run there too.
 #pragma once
 
 #include "backend/backend.h"
@@ -25,6 +26,9 @@ class BackendEnvironment {
   // The driver on another host, or null: the storage is local to one, or a second host would need a kernel of
   // its own (loop devices are seen by all of one kernel).
   virtual Backend* other_host() { return nullptr; }
+  // What fence() calls the hosts of backend() and other_host().
+  virtual std::string host_name() const { return "host1"; }
+  virtual std::string other_host_name() const { return "host2"; }
   virtual std::string pool() const { return "pool"; }
 
   // Data of somebody else under that name, without a uid.
@@ -35,6 +39,13 @@ class BackendEnvironment {
   virtual std::shared_ptr<void> use_elsewhere(const std::string& device) = 0;
   // Whether devices can be opened and keep what is written to them.
   virtual bool holds_data() const = 0;
+  // A program on `host`, which shows the image as `device`, writes at its start, past all caches. Whether the
+  // write succeeded. Here for devices that hold data.
+  virtual bool write(const std::string& host, const ImageKey& key, const std::string& device,
+                     const std::string& text);
+  // Stops everything `host` does for its devices, in the middle, until the result is destroyed: a virtual
+  // machine that is paused. Null: this cannot be had.
+  virtual std::shared_ptr<void> freeze(const std::string& host);
   // Whether a new image reads as zeros everywhere, and not only where file systems look for signatures.
   virtual bool zeroed() const { return true; }
   // Whether more may be promised than the pool can hold.
@@ -48,6 +59,7 @@ class BackendEnvironment {
 struct BackendCase {
   std::string name;  // letters, digits and '_'
   std::function<std::unique_ptr<BackendEnvironment>()> make;
+  bool fences = false;  // the driver has fencing(); then there are an other_host() and the suite of fencing.h
 };
 
 std::vector<BackendCase> backend_environments();

@@ -1,76 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The contract of backend/backend.h, run against every driver.
-#include "tests/contract/backend_contract.h"
-
 #include "os/block_device.h"
 #include "os/scratch.h"
+#include "tests/contract/backend_suite.h"
 
 #include <algorithm>
 #include <atomic>
-#include <latch>
 #include <thread>
 
-#include <gtest/gtest.h>
 #include <unistd.h>
 
 namespace volplugin::backend {
 namespace {
 
-Op make_op(Millis timeout = Millis(60'000), std::stop_token stop = {}) {
-  return Op(system_clock(), timeout, "test", "test", std::move(stop));
-}
-
-// Read by gtest when it prints a case.
-[[maybe_unused]] void PrintTo(const BackendCase& tested, std::ostream* out) {
-  *out << tested.name;
-}
-
-class BackendContract : public testing::TestWithParam<BackendCase> {
- protected:
-  void SetUp() override {
-    environment_ = GetParam().make();
-    if (const std::string why = environment_->unable(); !why.empty()) GTEST_SKIP() << "NOT RUN: " << why;
-  }
-
-  Backend& backend() { return environment_->backend(); }
-  ImageKey key(const std::string& image = "tenant.volume", const std::string& uid = "uid-1") const {
-    return {environment_->pool(), image, uid};
-  }
-  void make(const ImageKey& image, Bytes size = Bytes::mib(8)) {
-    const auto made = backend().ensure(make_op(), image, size);
-    ASSERT_TRUE(made) << made.error().message;
-  }
-  std::unique_ptr<Attachment> attach(const ImageKey& image) {
-    auto attached = backend().attach(make_op(), image);
-    EXPECT_TRUE(attached) << attached.error().message;
-    return attached ? std::move(*attached) : nullptr;
-  }
-  bool attached_here(const ImageKey& image) {
-    const auto attachment = backend().attached_here(make_op(), image);
-    EXPECT_TRUE(attachment) << attachment.error().message;
-    return attachment && *attachment;
-  }
-  bool exists(const ImageKey& image) { return backend().inspect(make_op(), image)->has_value(); }
-  std::vector<std::string> listed() {
-    std::vector<std::string> names;
-    const auto images = backend().list(make_op(), environment_->pool());
-    EXPECT_TRUE(images) << images.error().message;
-    if (images)
-      for (const ImageInfo& image : *images) names.push_back(image.image);
-    std::ranges::sort(names);
-    return names;
-  }
-
-  std::unique_ptr<BackendEnvironment> environment_;
-};
+class BackendContract : public BackendSuite {};
 
 using Names = std::vector<std::string>;
-
-template <class T>
-Code code_of(const Result<T>& result) {
-  EXPECT_FALSE(result) << "succeeded";
-  return result ? Code::internal : result.error().code;
-}
 
 // --- ensure and remove ---
 
@@ -338,16 +283,6 @@ TEST_P(BackendContract, OtherHostsSeeTheSameImages) {
 
 // --- concurrency ---
 
-void run_threads(int count, const std::function<void(int)>& body) {
-  std::latch start(count);
-  std::vector<std::jthread> threads;
-  for (int i = 0; i < count; ++i)
-    threads.emplace_back([&, i] {
-      start.arrive_and_wait();
-      body(i);
-    });
-}
-
 TEST_P(BackendContract, ConcurrentEnsureOfOneImageMakesOne) {
   std::atomic<int> created = 0, present = 0;
   run_threads(16, [&](int) {
@@ -487,6 +422,7 @@ TEST_P(BackendContract, TraitsAreTrue) {
   EXPECT_EQ(traits.min_size.count % traits.granularity.count, 0u);
   EXPECT_GE(traits.granularity, Bytes{4096}) << "file systems here have blocks of 4096 bytes";
   EXPECT_EQ(traits.snapshots, backend().snapshots() != nullptr);
+  EXPECT_EQ(GetParam().fences, backend().fencing() != nullptr) << "its case in the table says otherwise";
   EXPECT_TRUE(traits.snapshots || !traits.clone) << "a clone is one of a snapshot";
   EXPECT_FALSE(traits.grow) << "no driver has it yet; its interface comes with the first";
 }

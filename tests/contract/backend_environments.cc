@@ -6,6 +6,7 @@
 #include "os/scratch.h"
 #include "tests/contract/backend_contract.h"
 #include "tests/contract/ceph_environment.h"
+#include "tests/contract/device_start.h"
 #include "tests/contract/foreign_mount.h"
 #include "tests/contract/lvm_environment.h"
 
@@ -42,6 +43,9 @@ class SimEnvironment final : public BackendEnvironment {
     return std::shared_ptr<SimCluster::Use>(std::move(*use));
   }
   bool holds_data() const override { return false; }
+  bool write(const std::string& host, const ImageKey& key, const std::string&, const std::string&) override {
+    return cluster_->write(host, key).has_value();
+  }
 
  private:
   std::shared_ptr<SimCluster> cluster_;
@@ -91,10 +95,19 @@ class LoopEnvironment final : public BackendEnvironment {
 
 }  // namespace
 
+bool BackendEnvironment::write(const std::string&, const ImageKey&, const std::string& device,
+                               const std::string& text) {
+  return write_at_start(device, text);
+}
+
+std::shared_ptr<void> BackendEnvironment::freeze(const std::string&) {
+  return nullptr;
+}
+
 std::vector<BackendCase> backend_environments() {
   std::vector<BackendCase> cases{
       {"sim_host_local", [] { return std::make_unique<SimEnvironment>(Scope::host_local); }},
-      {"sim_cluster", [] { return std::make_unique<SimEnvironment>(Scope::cluster); }},
+      {"sim_cluster", [] { return std::make_unique<SimEnvironment>(Scope::cluster); }, true},
       {"loop", [] { return std::make_unique<LoopEnvironment>(Scope::host_local); }},
       {"loop_shared", [] { return std::make_unique<LoopEnvironment>(Scope::cluster); }},
   };

@@ -3,12 +3,15 @@
 
 #include "backend/rbd/rbd_backend.h"
 #include "base/check.h"
+#include "os/file.h"
 #include "os/scratch.h"
 #include "tests/contract/ceph_cluster.h"
 #include "tests/contract/foreign_mount.h"
 
 #include <array>
+#include <filesystem>
 
+#include <signal.h>
 #include <unistd.h>
 
 namespace volplugin::backend {
@@ -49,6 +52,13 @@ class CephEnvironment final : public BackendEnvironment {
   }
   bool holds_data() const override { return true; }
   bool overcommits() const override { return true; }
+  std::shared_ptr<void> freeze(const std::string& host) override {
+    auto servers = servers_of(host);
+    for (const pid_t server : servers) ::kill(server, SIGSTOP);
+    return std::shared_ptr<void>(this, [servers = std::move(servers)](void*) {
+      for (const pid_t server : servers) ::kill(server, SIGCONT);
+    });
+  }
   int affordable(int repetitions) const override { return (repetitions + 4) / 5; }
 
  private:
@@ -66,6 +76,16 @@ class CephEnvironment final : public BackendEnvironment {
     auto opened = RbdBackend::open(system_clock(), std::move(config));
     CHECK(opened);
     return std::move(*opened);
+  }
+  // What serves the devices of the host.
+  std::vector<pid_t> servers_of(const std::string& host) const {
+    std::vector<pid_t> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      const auto line = os::read_file(entry.path() / "cmdline");
+      if (line && line->find(dir_ / ("state/" + host + "/")) != line->npos)
+        found.push_back(std::stoi(entry.path().filename()));
+    }
+    return found;
   }
   void clear(const std::string& pool) {
     const auto images = backend_->list(an_op(), pool);
@@ -88,7 +108,7 @@ class CephEnvironment final : public BackendEnvironment {
 }  // namespace
 
 std::vector<BackendCase> ceph_environments() {
-  return {{"ceph", [] { return std::make_unique<CephEnvironment>(); }}};
+  return {{"ceph", [] { return std::make_unique<CephEnvironment>(); }, true}};
 }
 
 }  // namespace volplugin::backend

@@ -213,9 +213,11 @@ Result<> SimCluster::fence(const ImageKey& key, const std::string& host) {
 Result<> SimCluster::lift(const ImageKey& key, const std::string& host) {
   const std::lock_guard guard(mutex_);
   const Place place = place_of(host, key);
+  const auto image = images_.find(place);
+  if (image == images_.end() || !image->second.fenced.contains(host)) return {};
   if (device_of(host, place) != devices_.end())
     return make_error(Code::busy, fmt::format("image {} is still attached on host '{}'", name_of(key), host));
-  if (const auto image = images_.find(place); image != images_.end()) image->second.fenced.erase(host);
+  image->second.fenced.erase(host);
   return {};
 }
 

@@ -121,16 +121,18 @@ Result<std::optional<std::string>> LibrbdConnection::lock_owner(const std::strin
                                                                 const std::string& image) {
   const auto opened = TRY(open_image(pool, image, Access::read_only));
   if (!opened) return std::optional<std::string>();
-  rbd_lock_mode_t mode{};
-  std::array<char*, 8> owners{};
-  size_t count = owners.size();
-  const int failed = rbd_lock_get_owners(opened->get(), &mode, owners.data(), &count);
-  if (failed == -ENOENT || (failed >= 0 && count == 0)) return std::optional<std::string>();
-  if (failed < 0)
-    return failure(failed, fmt::format("looking who has the lock of image '{}/{}'", pool, image));
-  std::string owner = owners[0];  // an exclusive lock has one
-  rbd_lock_get_owners_cleanup(owners.data(), count);
-  return std::optional(std::move(owner));
+  // What the lock's object says: rbd_lock_get_owners() takes no image that is open read-only.
+  int exclusive = 0;
+  std::array<char, 256> tag{}, clients{}, cookies{}, addresses{};  // an exclusive lock has one owner
+  size_t tag_size = tag.size(), clients_size = clients.size(), cookies_size = cookies.size(),
+         addresses_size = addresses.size();
+  const ssize_t count =
+      rbd_list_lockers(opened->get(), &exclusive, tag.data(), &tag_size, clients.data(), &clients_size,
+                       cookies.data(), &cookies_size, addresses.data(), &addresses_size);
+  if (count < 0)
+    return failure(int(count), fmt::format("looking who has the lock of image '{}/{}'", pool, image));
+  if (count == 0) return std::optional<std::string>();
+  return std::optional<std::string>(addresses.data());
 }
 
 Result<> LibrbdConnection::break_lock(const std::string& pool, const std::string& image,
