@@ -15,10 +15,13 @@ find_package(gRPC CONFIG REQUIRED)
 pkg_check_modules(MOUNT REQUIRED IMPORTED_TARGET mount)
 pkg_check_modules(BLKID REQUIRED IMPORTED_TARGET blkid)
 pkg_check_modules(UUID REQUIRED IMPORTED_TARGET uuid)
-# librados and librbd come without a pkg-config file.
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+# Ceph's libraries come with neither a CMake nor a pkg-config file.
 foreach(library rados rbd)
   find_library(CEPH_${library}_LIBRARY ${library} REQUIRED)
-  add_library(Ceph::${library} SHARED IMPORTED)
-  set_target_properties(Ceph::${library} PROPERTIES IMPORTED_LOCATION ${CEPH_${library}_LIBRARY})
+  find_path(CEPH_${library}_INCLUDE ${library}/lib${library}.h REQUIRED)
+  add_library(Ceph::${library} UNKNOWN IMPORTED)
+  set_target_properties(Ceph::${library} PROPERTIES IMPORTED_LOCATION "${CEPH_${library}_LIBRARY}"
+                                                    INTERFACE_INCLUDE_DIRECTORIES "${CEPH_${library}_INCLUDE}")
 endforeach()
-pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+target_link_libraries(Ceph::rbd INTERFACE Ceph::rados)
