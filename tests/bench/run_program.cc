@@ -12,6 +12,7 @@ namespace volplugin::bench {
 
 void run_program(std::vector<std::string> argv) {
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (std::string& word : argv) words.push_back(word.data());
   words.push_back(nullptr);
   posix_spawn_file_actions_t files;

@@ -17,6 +17,7 @@ namespace volplugin {
 void ChildProcess::start(std::vector<std::string> argv, const std::string& log) {
   if (pid_ > 0) throw std::logic_error(argv[0] + " runs already");
   std::vector<char*> raw;
+  raw.reserve(argv.size() + 1);
   for (std::string& word : argv) raw.push_back(word.data());
   raw.push_back(nullptr);
   pid_ = fork();
