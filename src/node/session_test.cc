@@ -234,6 +234,18 @@ TEST_F(SessionTest, ARecordRemovedByHandIsNotTakenBack) {
   EXPECT_EQ(holder(), "");
 }
 
+TEST_F(SessionTest, ALeaseWhoseSessionWasReplacedIsNoSession) {
+  ASSERT_TRUE(a_.mount("1"));
+  const std::string before = catalog_->sessions.find("a")->value.id;
+  catalog::Edit edit;
+  edit.erase(catalog_->sessions, "a");  // its lease lives on
+  ASSERT_TRUE(catalog_->commit(op(), std::move(edit)));
+  a_.agent->keep_session(op());
+  ASSERT_TRUE(catalog_->sessions.find("a"));
+  EXPECT_NE(catalog_->sessions.find("a")->value.id, before);
+  EXPECT_TRUE(a_.mount("2"));
+}
+
 TEST_F(SessionTest, ARestartedAgentGoesOnWithItsSession) {
   ASSERT_TRUE(a_.mount("1"));
   const std::string before = catalog_->sessions.find("a")->value.id;
