@@ -18,9 +18,9 @@ Error held_elsewhere(const model::Mount& mount) {
                                 mount.volume.name(), mount.node.str(), format_rfc3339(mount.since)));
 }
 
-Error claim_is_over(const model::Mount& mount) {
+Error claimed_otherwise(const model::Mount& mount) {
   return make_error(Code::conflict,
-                    fmt::format("volume '{}' is mounted on node '{}' under a newer claim, since {}",
+                    fmt::format("volume '{}' is mounted on node '{}' under another claim, since {}",
                                 mount.volume.name(), mount.node.str(), format_rfc3339(mount.since)));
 }
 
@@ -112,11 +112,12 @@ Result<model::Record<model::Mount>> ControlPlane::hold_again(const Op& op,
                                                              const model::Record<model::Mount>& held,
                                                              const service::AcquireMount& request) {
   const bool claimed = held->value.claim == request.claim;
-  if (held->value.phase == model::MountPhase::fencing || (request.only_if_claimed && !claimed))
-    return lost_the_right(request.volume, request.node);
+  if (request.only_if_claimed && !claimed) return lost_the_right(request.volume, request.node);
+  // Which of the two is the newer one only the node can know: this request may have been held up for long.
+  if (!claimed) return claimed_otherwise(held->value);
+  if (held->value.phase == model::MountPhase::fencing) return lost_the_right(request.volume, request.node);
   model::Mount again = held->value;
   again.session = request.session;
-  again.claim = request.claim;
   if (!request.only_if_claimed) {
     again.phase = model::MountPhase::mounted;
     again.message.clear();
@@ -181,7 +182,7 @@ Result<model::Record<model::Mount>> ControlPlane::update_mount(const Op& op,
     const auto held = parts_.catalog.mounts.find(request.volume.name());
     if (!held) return not_mounted(request.volume);
     if (held->value.node != request.node) return held_elsewhere(held->value);
-    if (held->value.claim != request.claim) return claim_is_over(held->value);
+    if (held->value.claim != request.claim) return claimed_otherwise(held->value);
     if (held->value.phase == model::MountPhase::fencing) return lost_the_right(request.volume, request.node);
     model::Mount changed = held->value;
     changed.phase = request.phase;
@@ -195,8 +196,8 @@ Result<model::Record<model::Mount>> ControlPlane::update_mount(const Op& op,
 
 Result<> ControlPlane::release_mount(const Op& op, const service::ReleaseMount& request) {
   const auto& mounts = parts_.catalog.mounts;
-  // The cache need not know of the mount that is given back.
-  if (!mounts.find(request.volume.name())) TRY(refresh_mount(op, request.volume));
+  // The cache need not know of the mount that is given back, and "somebody else's" is an answer only for sure.
+  if (request.fenced || !mounts.find(request.volume.name())) TRY(refresh_mount(op, request.volume));
   return with_fresh_records(op, request.volume, [&]() -> Result<> {
     const auto held = mounts.find(request.volume.name());
     const bool own = held && held->value.node == request.node && held->value.claim == request.claim;
@@ -204,7 +205,7 @@ Result<> ControlPlane::release_mount(const Op& op, const service::ReleaseMount& 
     if (cut_off) TRY(lift_fence(op, request));
     if (!held || (request.fenced && !own)) return {};
     if (held->value.node != request.node) return held_elsewhere(held->value);
-    if (held->value.claim != request.claim) return claim_is_over(held->value);
+    if (held->value.claim != request.claim) return claimed_otherwise(held->value);
     catalog::Edit edit;
     edit.require(held).erase(parts_.catalog.mounts, request.volume.name());
     TRY(parts_.catalog.commit(op, std::move(edit)));
@@ -232,7 +233,7 @@ Result<> ControlPlane::forget_mount(const Op& op, const service::ForgetMount& re
     const auto held = parts_.catalog.mounts.find(name);
     if (!held && request.claim) return {};
     if (!held) return not_mounted(request.volume);
-    if (request.claim && held->value.claim != *request.claim) return claim_is_over(held->value);
+    if (request.claim && held->value.claim != *request.claim) return claimed_otherwise(held->value);
     catalog::Edit edit;
     edit.require(held).erase(parts_.catalog.mounts, name);
     if (request.confirmed == service::Confirmed::no) {

@@ -90,7 +90,7 @@ Result<model::Record<model::Session>> ControlPlane::begin_session(const Op& op,
     edit.require_absent<model::Session>(name);
   edit.put(parts_.catalog.sessions, std::move(session), lease).put(parts_.catalog.nodes, request.node);
   const auto begun = parts_.catalog.commit(op, std::move(edit));
-  // Nothing hangs on the one that is left over; that it may stay until it ends does no harm.
+  // Nothing hangs on the one that is left over, and renew_session() refuses it.
   const auto useless = begun ? (held ? lease_of(held->value.id) : std::nullopt) : std::optional(lease);
   const bool decided = begun || begun.error().effect == Effect::none;
   if (useless && decided) (void)parts_.catalog.revoke(op.for_cleanup(kRevokeTimeout), *useless);
@@ -109,7 +109,12 @@ Result<> ControlPlane::renew_session(const Op& op, const model::NodeName& node, 
   if (!lease) return ended();
   const auto kept = parts_.catalog.keep_alive(op, *lease);
   if (!kept && kept.error().code == Code::not_found) return ended();
-  return kept;
+  TRY(kept);
+  // A lease may outlive its session, when another one took its place and it could not be revoked.
+  if (live_session(node, session)) return {};
+  TRY(parts_.catalog.refresh(op, parts_.catalog.sessions, node.str()));
+  if (!live_session(node, session)) return ended();
+  return {};
 }
 
 Result<model::Record<model::Session>> ControlPlane::live_session(const model::NodeName& node,

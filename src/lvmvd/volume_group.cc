@@ -150,6 +150,11 @@ Result<> VolumeGroup::release_mount(const Op&, const service::ReleaseMount& requ
   return {};
 }
 
+// Nothing but this process has mounts, and its journal knows them.
+Result<model::Record<model::Mount>> VolumeGroup::get_mount(const Op&, const model::VolumeId& id) {
+  return make_error(Code::not_found, fmt::format("volume {} has no mount record", id.name()));
+}
+
 Result<service::Page<model::Mount>> VolumeGroup::list_mounts(const Op&, const service::ListQuery&) {
   return service::Page<model::Mount>();
 }

@@ -90,6 +90,8 @@ class Agent final : public service::VolumeService {
                                   std::optional<pid_t> engine);
   Result<model::Record<model::Mount>> acquire(const Op& op, const service::AcquireMount& request,
                                               Millis wait);
+  Result<std::string> claim_for_mount(const Op& op, const model::VolumeId& id);
+  Result<bool> give_back_unknown(const Op& op, const model::VolumeId& id);
   Result<> confirm_right(const Op& op, JournalEntry& entry);
   Result<> claim_again(const Op& op, JournalEntry& entry, const std::string& session);
   Result<> mount_and_record(const Op& op, const JournalEntry& entry, std::optional<pid_t> engine);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Millis kCleanupTimeout{20'000};
 constexpr Millis kLookAgain{500};  // at a volume that another host holds
+constexpr int kMaxGivenBack = 3;   // records that came too late, during one mount
 
 Error fenced_off(const model::VolumeId& id) {
   return make_error(
@@ -48,7 +49,8 @@ Result<std::string> Agent::mount(const Op& op, const service::MountRequest& requ
 Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, const model::MountId& use,
                                        std::optional<pid_t> engine) {
   const auto volume = TRY(parts_.records.get_volume(op, id));
-  JournalEntry entry{volume->value, {{use, 1, journal_->engine(), parts_.clock.wall()}}, os::new_uuid()};
+  JournalEntry entry{
+      volume->value, {{use, 1, journal_->engine(), parts_.clock.wall()}}, TRY(claim_for_mount(op, id))};
   entry.session = TRY_CTX(session_.ensure(op, describe_node()), "this host has no session with volmaster");
   const auto wait = std::chrono::ceil<Millis>(entry.volume.options.mount_wait);
   const auto acquired = acquire(op,
@@ -80,17 +82,44 @@ Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, 
   return error;
 }
 
+// What an earlier mount left here is given back first, so that its claim is over: the next one has a new
+// claim. What cannot be taken down yet was not given back, and is gone on with.
+Result<std::string> Agent::claim_for_mount(const Op& op, const model::VolumeId& id) {
+  const auto left = journal_->find(id);
+  if (!left) return os::new_uuid();
+  const auto finished = finish_unmount(op, *left);
+  if (finished) return os::new_uuid();
+  if (finished.error().code != Code::busy || left->fenced) return finished.error();
+  return left->claim;
+}
+
 // Waits, if it is asked to, for a volume that another host holds.
 Result<model::Record<model::Mount>> Agent::acquire(const Op& op, const service::AcquireMount& request,
                                                    Millis wait) {
   const SteadyTime give_up = parts_.clock.now() + wait;
-  for (;;) {
+  for (int given_back = 0;;) {
     auto held = parts_.records.acquire_mount(op, request);
-    const bool elsewhere =
-        !held && held.error().code == Code::conflict && held.error().effect == Effect::none;
-    if (!elsewhere || parts_.clock.now() + kLookAgain > give_up) return held;
+    if (held || held.error().code != Code::conflict || held.error().effect != Effect::none) return held;
+    if (given_back < kMaxGivenBack && TRY(give_back_unknown(op, request.volume))) {
+      ++given_back;
+      continue;
+    }
+    if (parts_.clock.now() + kLookAgain > give_up) return held;
     if (!op.sleep(kLookAgain)) return held;
   }
+}
+
+// A record of this host that its journal does not know: of a request that was carried out too late, or of an
+// earlier life of this agent. False: there is none.
+Result<bool> Agent::give_back_unknown(const Op& op, const model::VolumeId& id) {
+  const auto held = parts_.records.get_mount(op, id);
+  if (!held && held.error().code != Code::not_found) return held.error();
+  if (!held || (*held)->value.node != settings_.node || journal_->find(id)) return false;
+  const auto volume = TRY(parts_.records.get_volume(op, id));
+  const JournalEntry entry{volume->value, {}, (*held)->value.claim, (*held)->value.session};
+  TRY(journal_->put(entry));
+  TRY(finish_unmount(op, entry));
+  return true;
 }
 
 // Whether what is mounted here may get another user.

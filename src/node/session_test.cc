@@ -60,6 +60,10 @@ class Network final : public service::VolumeRecords {
     TRY(reach());
     return server_.release_mount(op, request);
   }
+  Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override {
+    TRY(reach());
+    return server_.get_mount(op, id);
+  }
   Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override {
     TRY(reach());
     return server_.list_mounts(op, query);
@@ -234,6 +238,18 @@ TEST_F(SessionTest, ARecordRemovedByHandIsNotTakenBack) {
   EXPECT_EQ(holder(), "");
 }
 
+TEST_F(SessionTest, ALeaseWhoseSessionWasReplacedIsNoSession) {
+  ASSERT_TRUE(a_.mount("1"));
+  const std::string before = catalog_->sessions.find("a")->value.id;
+  catalog::Edit edit;
+  edit.erase(catalog_->sessions, "a");  // its lease lives on
+  ASSERT_TRUE(catalog_->commit(op(), std::move(edit)));
+  a_.agent->keep_session(op());
+  ASSERT_TRUE(catalog_->sessions.find("a"));
+  EXPECT_NE(catalog_->sessions.find("a")->value.id, before);
+  EXPECT_TRUE(a_.mount("2"));
+}
+
 TEST_F(SessionTest, ARestartedAgentGoesOnWithItsSession) {
   ASSERT_TRUE(a_.mount("1"));
   const std::string before = catalog_->sessions.find("a")->value.id;
@@ -253,6 +269,31 @@ TEST_F(SessionTest, ARecordThatNobodyKnowsOfIsGivenBack) {
                                             {*model::MountIdTag::parse("x"), clock_.wall()}}));
   clock_.advance(Millis(61'000));
   a_.agent->recover_step(op());
+  EXPECT_EQ(holder(), "");
+}
+
+TEST_F(SessionTest, ALateRequestToMountChangesNothingForWhoHasItMounted) {
+  ASSERT_TRUE(a_.mount("1"));
+  const auto held = *control_.get_mount(op(), volume());
+  const service::AcquireMount late{volume(), node("a"), held->value.session,
+                                   "late",   "/m",      {*model::MountIdTag::parse("x"), clock_.wall()}};
+  EXPECT_EQ(control_.acquire_mount(op(), late).error().code, Code::conflict);
+  // The release that followed it then.
+  EXPECT_EQ(control_.release_mount(op(), {volume(), node("a"), "late"}).error().code, Code::conflict);
+  EXPECT_EQ(holder(), "a");
+  ASSERT_TRUE(a_.unmount("1"));
+  EXPECT_EQ(holder(), "");
+}
+
+TEST_F(SessionTest, ARecordThatCameTooLateIsGivenBackByTheNextMount) {
+  a_.agent->recover_step(op());
+  const std::string session = catalog_->sessions.find("a")->value.id;
+  const service::AcquireMount late{volume(), node("a"), session,
+                                   "late",   "/m",      {*model::MountIdTag::parse("x"), clock_.wall()}};
+  ASSERT_TRUE(control_.acquire_mount(op(), late));
+  ASSERT_TRUE(a_.mount("1"));
+  EXPECT_NE((*control_.get_mount(op(), volume()))->value.claim, "late");
+  ASSERT_TRUE(a_.unmount("1"));
   EXPECT_EQ(holder(), "");
 }
 

@@ -63,7 +63,6 @@ class Volmaster : public VolumeRecords {
   // Errors: conflict (held under another claim), not_found (and no claim was said), busy (the holder is not
   // known to be dead, and nobody confirmed; names it).
   virtual Result<> forget_mount(const Op& op, const ForgetMount& request) = 0;
-  virtual Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) = 0;
 
   virtual Result<model::Record<model::Node>> get_node(const Op& op, const model::NodeName& name) = 0;
   virtual Result<Page<model::Node>> list_nodes(const Op& op, const ListQuery& query) = 0;

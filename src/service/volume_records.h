@@ -54,8 +54,8 @@ struct OpenSession {
   Millis ttl{30'000};
 };
 
-// A claim is made up by the node, anew for each time that it takes a volume: whoever repeats a call too late
-// names a claim that is over.
+// A claim is made up by the node, anew for each time that it takes a volume, and never replaced by another
+// one: whoever repeats a call too late names a claim that is over.
 struct AcquireMount {
   model::VolumeId volume;
   model::NodeName node;
@@ -94,15 +94,16 @@ class VolumeRecords {
   // Errors: not_found, busy (mounted: says where, by which mount IDs, since when).
   virtual Result<> remove_volume(const Op& op, const model::VolumeId& id, RemoveMode mode) = 0;
 
-  // One compare-and-swap. Idempotent for the same node (the use is added; the claim is the newest one).
-  // Errors: not_found, conflict (held by another node, and names it; or the session has ended; or, if
-  // only_if_claimed, the mount is no longer this node's), busy (not ready).
+  // One compare-and-swap. Idempotent for the same node and claim (the use is added). Errors: not_found,
+  // conflict (held by another node, and names it, or by this one under another claim; or the session has
+  // ended; or, if only_if_claimed, the mount is no longer this node's), busy (not ready).
   virtual Result<model::Record<model::Mount>> acquire_mount(const Op& op, const AcquireMount& request) = 0;
   // Replaces what the holder tells of its mount. Errors: not_found, conflict (another holder or claim).
   virtual Result<model::Record<model::Mount>> update_mount(const Op& op, const UpdateMount& request) = 0;
   // Idempotent: an absent record is success, and for one that was fenced another's record is, too: the node
   // may attach the image again then. Errors: conflict (another holder or claim).
   virtual Result<> release_mount(const Op& op, const ReleaseMount& request) = 0;
+  virtual Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) = 0;
   virtual Result<Page<model::Mount>> list_mounts(const Op& op, const ListQuery& query) = 0;
 
   // Makes the node known and its session, or finds the one it has: repeating it is harmless. The session

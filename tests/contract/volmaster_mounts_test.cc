@@ -132,7 +132,7 @@ TEST_P(VolmasterContract, ForgetOfAClaimLeavesANewerMountAlone) {
   const service::ForgetMount old{volume("t1/v"), "old", Confirmed::yes};
   EXPECT_TRUE(master().forget_mount(op_for(), old)) << "it is gone already";
   must(acquire("t1/v", "n1", "id-1"));
-  expect_error(master().forget_mount(op_for(), old), Code::conflict, {"'t1/v'", "'n1'", "newer claim"});
+  expect_error(master().forget_mount(op_for(), old), Code::conflict, {"'t1/v'", "'n1'", "another claim"});
   const auto held = must(master().get_mount(op_for(), volume("t1/v")));
   const service::ForgetMount current{volume("t1/v"), held->value.claim, Confirmed::yes};
   EXPECT_TRUE(master().forget_mount(op_for(), current));

@@ -123,11 +123,13 @@ TEST_P(VolmasterSessions, OnlyTheCurrentClaimChangesAMount) {
                {"'t1/v'", "claim"});
   expect_error(claim_again("t1/v", "n1", "another"), Code::conflict, {"'t1/v'"});
   EXPECT_EQ(mount_of("t1/v").claim, "claim");
-  // A new claim of the holder replaces the old one: what comes late under that one does nothing.
-  must(
-      master().acquire_mount(op_for(), {volume("t1/v"), node("n1"), session("n1"), "newer", "/m", use("u")}));
-  expect_error(release("t1/v", "n1"), Code::conflict, {"newer claim"});
-  EXPECT_TRUE(release("t1/v", "n1", "newer"));
+  // Not even the holder replaces it: its request may have been held up since an earlier time of holding.
+  const service::AcquireMount other{volume("t1/v"), node("n1"), session("n1"), "other", "/m", use("u")};
+  expect_error(master().acquire_mount(op_for(), other), Code::conflict, {"'t1/v'", "another claim"});
+  expect_error(release("t1/v", "n1", "other"), Code::conflict, {"another claim"});
+  EXPECT_EQ(mount_of("t1/v").claim, "claim");
+  EXPECT_TRUE(release("t1/v", "n1"));
+  EXPECT_TRUE(master().acquire_mount(op_for(), other));
 }
 
 TEST_P(VolmasterSessions, WhatIsNotHeldCannotBeClaimedAgain) {

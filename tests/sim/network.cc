@@ -90,6 +90,12 @@ Result<> Network::release_mount(const Op& op, const service::ReleaseMount& reque
   });
 }
 
+Result<model::Record<model::Mount>> Network::get_mount(const Op& op, const model::VolumeId& id) {
+  return carry<model::Record<model::Mount>>(
+      op, "get the mount of " + id.name(), "",
+      [id](const Op& its_op, Control& control) { return control.get_mount(its_op, id); });
+}
+
 Result<service::Page<model::Mount>> Network::list_mounts(const Op& op, const service::ListQuery& query) {
   return carry<service::Page<model::Mount>>(
       op, "list mounts", "",

@@ -47,6 +47,7 @@ class Network final : public service::VolumeRecords {
   Result<model::Record<model::Mount>> update_mount(const Op& op,
                                                    const service::UpdateMount& request) override;
   Result<> release_mount(const Op& op, const service::ReleaseMount& request) override;
+  Result<model::Record<model::Mount>> get_mount(const Op& op, const model::VolumeId& id) override;
   Result<service::Page<model::Mount>> list_mounts(const Op& op, const service::ListQuery& query) override;
   Result<model::Record<model::Session>> open_session(const Op& op,
                                                      const service::OpenSession& request) override;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ring `sim`: many short runs of a whole cluster, each from a seed of its own. One run again:
 //   SIMULATION_SEED=17 SIMULATION_STEPS=3000 build/bin/simulation
+// Other seeds than ever before, and more of them (10 million steps):
+//   SIMULATION_FIRST_SEED=100000 SIMULATION_TOTAL=10000000 build/bin/simulation
 #include "world.h"
 
 #include <chrono>
@@ -42,10 +44,13 @@ TEST_P(Regression, StaysMended) {
 
 INSTANTIATE_TEST_SUITE_P(
     Seeds, Regression,
-    testing::Values(1,     // a host that was fenced and lost power was never let in again
-                    191,   // a volume that is gone was acknowledged from a stale cache
-                    193,   // a create under way elsewhere was cleared away, its image left
-                    444),  // another volmaster's record was taken for the own one
+    testing::Values(1,      // a host that was fenced and lost power was never let in again
+                    191,    // a volume that is gone was acknowledged from a stale cache
+                    193,    // a create under way elsewhere was cleared away, its image left
+                    444,    // another volmaster's record was taken for the own one
+                    208,    // a stale cache kept the record of a host that gave it back after it was fenced
+                    1530,   // a late request to mount replaced the claim of who had it mounted
+                    1034),  // a lease was renewed for ever whose session another one had replaced
     [](const auto& seed) { return std::to_string(seed.param); });
 
 TEST(Simulation, KeepsItsInvariants) {
@@ -54,12 +59,16 @@ TEST(Simulation, KeepsItsInvariants) {
     expect_no_violation(*seed, steps);
     return;
   }
+  const auto first = number_from("SIMULATION_FIRST_SEED").value_or(1);
+  const auto asked = number_from("SIMULATION_TOTAL");
   const auto begin = std::chrono::steady_clock::now();
-  std::uint64_t done = 0, seed = 0;
-  while (done < kSteps && std::chrono::steady_clock::now() - begin < kTime && !HasFailure())
-    done += expect_no_violation(++seed, steps);
+  const auto in_time = [&] { return asked || std::chrono::steady_clock::now() - begin < kTime; };
+  std::uint64_t done = 0, seed = first;
+  while (done < asked.value_or(kSteps) && in_time() && !HasFailure())
+    done += expect_no_violation(seed++, steps);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  fmt::print("{} runs, {} steps, {:.0f} steps/s\n", seed, done, static_cast<double>(done) / took.count());
+  fmt::print("{} runs, {} steps, {:.0f} steps/s\n", seed - first, done,
+             static_cast<double>(done) / took.count());
 }
 
 }  // namespace

@@ -89,7 +89,8 @@ void World::force_remove() {
     if (!holder->down) continue;
     const auto id = mount.volume;
     note("force-remove the mount of {}", id.name());
-    const auto forgotten = persons_network_.forget_mount(op("volcli"), {id, mount.claim});
+    const auto confirmed = chance_.one_in(2) ? service::Confirmed::yes : service::Confirmed::no;
+    const auto forgotten = persons_network_.forget_mount(op("volcli"), {id, mount.claim, confirmed});
     note("force-remove the mount of {}: {}", id.name(), outcome(forgotten));
     return;
   }

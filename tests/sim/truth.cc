@@ -60,10 +60,12 @@ void Truth::volume_changed(const std::string& name, const kv::Event& event) {
   volumes_.emplace(name, std::move(volume));
 }
 
-// INV-2: the fencing number of a volume only grows, and does with every new holder.
+// INV-2: the fencing number of a volume only grows, and does with every new holder. INV-3: a mount is taken,
+// or taken again, under the session that its node has at that moment.
 void Truth::mount_changed(const std::string& name, const kv::Event& event) {
   const auto before = mounts_.find(name);
   const std::string node_before = before == mounts_.end() ? "" : before->second.node.str();
+  const std::string session_before = before == mounts_.end() ? "" : before->second.session;
   if (before != mounts_.end()) mounts_.erase(before);
   if (!event.value) return;
   auto mount = *catalog::Codec<model::Mount>::decode(name, *event.value);
@@ -73,6 +75,11 @@ void Truth::mount_changed(const std::string& name, const kv::Event& event) {
   if (mount.fencing < highest || (new_holder && mount.fencing == highest))
     violated(fmt::format("INV-2: the fencing number of '{}' is {} after {}", name, mount.fencing, highest));
   highest = std::max(highest, mount.fencing);
+  const auto session = sessions_.find(mount.node.str());
+  const bool taken = new_holder || mount.session != session_before;
+  if (taken && (session == sessions_.end() || session->second != mount.session))
+    violated(fmt::format("INV-3: {} took '{}' under session {}, which has ended", mount.node.str(), name,
+                         mount.session));
   mounts_.emplace(name, std::move(mount));
 }
 
@@ -124,6 +131,7 @@ void Truth::mounted(const Host& host, const std::string& volume, std::uint64_t e
 
 void Truth::check() {
   check_writers();
+  check_mounts();
   check_images();
   check_promises();
 }
@@ -136,6 +144,18 @@ void Truth::check_writers() {
       if (storage_.can_write(host.name, uid) && storage_.latest_mount[uid] != host.name)
         violated(fmt::format("INV-4: {} still writes '{}', which {} has mounted since", host.name,
                              storage_.images[uid].image, storage_.latest_mount[uid]));
+}
+
+// INV-6: what is mounted is not removed, and what is being removed is not mounted.
+void Truth::check_mounts() {
+  for (const auto& [name, mount] : mounts_) {
+    const auto volume = volumes_.find(name);
+    if (volume == volumes_.end() || volume->second.uid != mount.volume_uid)
+      violated(fmt::format("INV-6: '{}' is mounted on {} and has no record", name, mount.node.str()));
+    else if (volume->second.phase != model::Phase::ready)
+      violated(fmt::format("INV-6: '{}' is mounted on {} and {}", name, mount.node.str(),
+                           to_string(volume->second.phase)));
+  }
 }
 
 // INV-1: storage without a record would never be found again.

@@ -51,6 +51,7 @@ class Truth {
   void session_changed(const std::string& node, const kv::Event& event);
   std::string volume_of(const std::string& uid) const;
   void check_writers();
+  void check_mounts();
   void check_images();
   void check_promises();
 

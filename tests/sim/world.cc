@@ -186,7 +186,7 @@ const std::vector<World::Weighed>& World::all_steps() {
       {&World::recover_agent, 6, false},  {&World::recover_master, 4, false},
       {&World::prolong, 4, false},        {&World::deliver, 14, false},
       {&World::advance, 8, false},        {&World::deliver_late, 2, false},
-      {&World::force_remove, 1, true},    {&World::restart_agent, 1, true},
+      {&World::force_remove, 3, true},    {&World::restart_agent, 1, true},
       {&World::restart_master, 1, true},  {&World::lose_power, 1, true},
       {&World::power_on, 3, false},       {&World::freeze, 1, true},
       {&World::thaw, 3, false},           {&World::cut, 1, true},
