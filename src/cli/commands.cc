@@ -100,7 +100,7 @@ constexpr Command kCommands[] = {
     {"volume", "create", "make a volume by the policy of its tenant",
      "Prints the volume's name. A volume that exists with the same options is left alone, which is not an\n"
      "error. The keys of --opt are backend, pool, size (a bare number is MiB), filesystem, ephemeral,\n"
-     "snapshots, snapshots.frequency, snapshots.keep, mount-wait, node (where a host-local volume is made),\n"
+     "snapshots, snapshots.frequency, snapshots.keep, mount-wait, takeover, node (where a host-local volume is made),\n"
      "rate-limit.read.bps, rate-limit.read.iops, rate-limit.write.bps and rate-limit.write.iops; what is "
      "not\n"
      "said comes from the policy.",

@@ -31,6 +31,14 @@ Error lost_the_right(const model::VolumeId& id, const model::NodeName& node) {
                                 node.str(), id.name()));
 }
 
+Error needs_a_person(const model::Mount& mount, const std::string& why) {
+  return make_error(
+      Code::conflict,
+      fmt::format("volume '{}' is mounted on node '{}', which is lost, and {}: make sure that the "
+                  "host is down, then `volcli mount force-remove {}`",
+                  mount.volume.name(), mount.node.str(), why, mount.volume.name()));
+}
+
 void add_use(std::vector<model::Use>& uses, const model::Use& use) {
   const auto same = [&](const model::Use& known) { return known.id == use.id; };
   if (std::none_of(uses.begin(), uses.end(), same)) uses.push_back(use);
@@ -147,13 +155,10 @@ Result<model::Record<model::Mount>> ControlPlane::cut_off_holder(const Op& op,
   if (!marked_before && parts_.catalog.sessions.find(held->value.node.str()))
     return held_elsewhere(held->value);
   if (fencing == nullptr)
-    return make_error(
-        Code::conflict,
-        fmt::format(
-            "volume '{}' is mounted on node '{}', which is lost, and backend '{}' cannot cut it off: make "
-            "sure that the host is down, then `volcli mount force-remove {}`",
-            held->value.volume.name(), held->value.node.str(), volume->value.options.backend,
-            held->value.volume.name()));
+    return needs_a_person(held->value,
+                          fmt::format("backend '{}' cannot cut it off", volume->value.options.backend));
+  if (!marked_before && volume->value.options.takeover == model::Takeover::manual)
+    return needs_a_person(held->value, "the volume's option takeover is manual");
   if (!marked_before) {
     model::Mount marked = held->value;
     marked.phase = model::MountPhase::fencing;
@@ -196,7 +201,8 @@ Result<model::Record<model::Mount>> ControlPlane::update_mount(const Op& op,
 
 Result<> ControlPlane::release_mount(const Op& op, const service::ReleaseMount& request) {
   const auto& mounts = parts_.catalog.mounts;
-  // The cache need not know of the mount that is given back, and "somebody else's" is an answer only for sure.
+  // The cache need not know of the mount that is given back, and "somebody else's" is an answer only for
+  // sure.
   if (request.fenced || !mounts.find(request.volume.name())) TRY(refresh_mount(op, request.volume));
   return with_fresh_records(op, request.volume, [&]() -> Result<> {
     const auto held = mounts.find(request.volume.name());

@@ -66,6 +66,7 @@ const std::map<std::string, Setter, std::less<>>& setters() {
       {"snapshots.frequency", setter(&OptionSet::snapshot_frequency, parse_duration)},
       {"snapshots.keep", setter(&OptionSet::snapshot_keep, parse_number<std::uint32_t>)},
       {"mount-wait", setter(&OptionSet::mount_wait, parse_mount_wait)},
+      {"takeover", setter(&OptionSet::takeover, parse_takeover)},
       {"node", setter(&OptionSet::node, parse_node)},
       {"rate-limit.write.iops", setter(&OptionSet::write_iops, parse_number<std::uint64_t>)},
       {"rate-limit.read.iops", setter(&OptionSet::read_iops, parse_number<std::uint64_t>)},
@@ -92,6 +93,16 @@ Result<std::chrono::nanoseconds> parse_mount_wait(std::string_view text) {
     return make_error(Code::invalid_argument,
                       fmt::format("'{}' is longer than {}", printable(text), format_duration(kMaxMountWait)));
   return wait;
+}
+
+std::string_view to_string(Takeover takeover) {
+  return takeover == Takeover::automatic ? "auto" : "manual";
+}
+
+Result<Takeover> parse_takeover(std::string_view word) {
+  for (const Takeover takeover : {Takeover::automatic, Takeover::manual})
+    if (word == to_string(takeover)) return takeover;
+  return make_error(Code::invalid_argument, fmt::format("'{}' is not auto or manual", printable(word)));
 }
 
 const std::vector<std::string>& driver_option_keys() {
@@ -142,6 +153,7 @@ Result<VolumeOptions> resolve_options(const OptionSet& policy, const OptionSet& 
   out.rate_limit.write_bps = pick(asked.write_bps, policy.write_bps, std::uint64_t{0});
   out.rate_limit.read_bps = pick(asked.read_bps, policy.read_bps, std::uint64_t{0});
   out.mount_wait = pick(asked.mount_wait, policy.mount_wait, std::chrono::nanoseconds(0));
+  out.takeover = pick(asked.takeover, policy.takeover, Takeover::automatic);
   if (out.pool.empty())
     return make_error(Code::invalid_argument,
                       fmt::format("No Pool specified: name one in the policy's default-options, with --opt "
@@ -172,6 +184,7 @@ OptionSet as_option_set(const VolumeOptions& options) {
   set.write_bps = options.rate_limit.write_bps;
   set.read_bps = options.rate_limit.read_bps;
   if (options.mount_wait.count() > 0) set.mount_wait = options.mount_wait;
+  if (options.takeover != Takeover::automatic) set.takeover = options.takeover;
   return set;
 }
 
@@ -194,6 +207,7 @@ std::string difference(const VolumeOptions& existing, const VolumeOptions& asked
   compare("rate-limit.write.bps", existing.rate_limit.write_bps, asked.rate_limit.write_bps);
   compare("rate-limit.read.bps", existing.rate_limit.read_bps, asked.rate_limit.read_bps);
   compare("mount-wait", format_duration(existing.mount_wait), format_duration(asked.mount_wait));
+  compare("takeover", to_string(existing.takeover), to_string(asked.takeover));
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 

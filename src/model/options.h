@@ -23,6 +23,15 @@ struct RateLimit {  // 0: no limit
   bool operator==(const RateLimit&) const = default;
 };
 
+// What may happen to a volume of a cluster whose host is lost.
+enum class Takeover {
+  automatic,  // "auto": the next host that asks gets it, once the lost one is cut off
+  manual,     // it waits for a person who removes the mount record
+};
+std::string_view to_string(Takeover takeover);
+// Errors: invalid_argument.
+Result<Takeover> parse_takeover(std::string_view word);
+
 struct OptionSet {
   std::optional<std::string> backend;
   std::optional<std::string> pool;
@@ -34,6 +43,7 @@ struct OptionSet {
   std::optional<std::uint32_t> snapshot_keep;
   std::optional<std::uint64_t> write_iops, read_iops, write_bps, read_bps;
   std::optional<std::chrono::nanoseconds> mount_wait;
+  std::optional<Takeover> takeover;
   std::optional<std::string> node;  // of a create only: on which host a host-local volume is made
   bool operator==(const OptionSet&) const = default;
 };
@@ -49,6 +59,7 @@ struct VolumeOptions {
   std::uint32_t snapshot_keep = 0;
   RateLimit rate_limit;
   std::chrono::nanoseconds mount_wait{0};  // for a host that holds it to let go; 0: as the agent is told
+  Takeover takeover = Takeover::automatic;
   bool operator==(const VolumeOptions&) const = default;
 };
 
@@ -63,9 +74,9 @@ inline constexpr std::chrono::seconds kMaxMountWait{100};
 // "20s". Errors: invalid_argument.
 Result<std::chrono::nanoseconds> parse_mount_wait(std::string_view text);
 
-// Docker's --opt and volcli's --opt: the keys of the requirements, `backend`, `mount-wait` and `node`. A bare
-// `size` is MiB; an empty value means "not said". Errors: invalid_argument naming the key, the rule and, for
-// an unknown key, the valid ones.
+// Docker's --opt and volcli's --opt: the keys of the requirements, `backend`, `mount-wait`, `takeover` and
+// `node`. A bare `size` is MiB; an empty value means "not said". Errors: invalid_argument naming the key, the
+// rule and, for an unknown key, the valid ones.
 Result<OptionSet> parse_driver_options(const std::map<std::string, std::string>& options);
 const std::vector<std::string>& driver_option_keys();
 

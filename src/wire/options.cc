@@ -70,6 +70,7 @@ void write_options(json::Writer& writer, const model::OptionSet& options) {
   if (options.filesystem) writer.field("filesystem", *options.filesystem);
   if (options.ephemeral) writer.field("ephemeral", *options.ephemeral);
   if (options.mount_wait) writer.field("mount-wait", model::format_duration(*options.mount_wait));
+  if (options.takeover) writer.field("takeover", model::to_string(*options.takeover));
   if (options.write_iops || options.read_iops || options.write_bps || options.read_bps) {
     writer.key("rate-limit").begin_object();
     if (options.write_iops) writer.field("write-iops", *options.write_iops);
@@ -95,6 +96,8 @@ Result<model::OptionSet> parse_options(const json::Value& value) {
   if (const auto found = object.find("ephemeral")) set.ephemeral = TRY(found->as_bool());
   if (const auto found = object.find("mount-wait"))
     set.mount_wait = TRY(parse_text(*found, model::parse_mount_wait));
+  if (const auto found = object.find("takeover"))
+    set.takeover = TRY(parse_text(*found, model::parse_takeover));
   if (const auto found = object.find("rate-limit")) TRY(read_rate_limit(*found, set));
   TRY(object.finish());
   return set;

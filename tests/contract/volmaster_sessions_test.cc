@@ -166,6 +166,19 @@ TEST_P(VolmasterSessions, AVolumeOfALostNodeIsTakenOverOnceThatNodeIsCutOff) {
   EXPECT_EQ(mount_of("t1/v").node, node("n2"));
 }
 
+TEST_P(VolmasterSessions, AVolumeWhoseTakeoverIsManualWaitsForAPerson) {
+  upload("t1");
+  must(create("t1/v", {{"takeover", "manual"}}));
+  const auto held = must(acquire("t1/v", "n1", "id-1"));
+  end("n1");
+  expect_error(acquire("t1/v", "n2", "id-2"), Code::conflict,
+               {"'n1'", "lost", "takeover is manual", "volcli mount force-remove t1/v"});
+  EXPECT_EQ(mount_of("t1/v").node, node("n1"));
+  EXPECT_EQ(mount_of("t1/v").phase, model::MountPhase::mounted);
+  must(master().forget_mount(op_for(), {volume("t1/v"), held->value.claim}));
+  EXPECT_EQ(must(acquire("t1/v", "n2", "id-2"))->value.node, node("n2"));
+}
+
 TEST_P(VolmasterSessions, ATakeoverThatCouldNotCutOffIsFinishedByTheNextOne) {
   upload("t1");
   must(create("t1/v"));

@@ -265,6 +265,14 @@ TEST_P(VolmasterContract, MountWaitIsKeptWithTheVolume) {
             std::chrono::seconds(20));
   expect_error(create("t1/b", {{"mount-wait", "21s"}}), Code::already_exists, {"mount-wait is 20s, not 21s"});
   expect_error(create("t1/c", {{"mount-wait", "101s"}}), Code::invalid_argument, {"option mount-wait"});
+  upload("t1", [](model::Tenant& policy) { policy.defaults.takeover = model::Takeover::manual; });
+  EXPECT_EQ(must(create("t1/d")).volume->value.options.takeover, model::Takeover::manual);
+  EXPECT_EQ(must(create("t1/e", {{"takeover", "auto"}})).volume->value.options.takeover,
+            model::Takeover::automatic);
+  expect_error(create("t1/e", {{"takeover", "manual"}}), Code::already_exists,
+               {"takeover is auto, not manual"});
+  expect_error(create("t1/c", {{"takeover", "never"}}), Code::invalid_argument,
+               {"option takeover", "'never' is not auto or manual"});
 }
 
 }  // namespace
