@@ -228,16 +228,25 @@ class CliTest : public testing::Test {
     return code;
   }
   Connect connect() {
-    return [this](const Target& asked, const Op&) -> Result<std::shared_ptr<service::Volmaster>> {
-      target = asked;
-      ++connects;
-      if (connect_failure) return *connect_failure;
-      return std::shared_ptr<service::Volmaster>(std::make_shared<FakeVolmaster>(fake));
-    };
+    return {[this](const Target& asked, const Op&) -> Result<std::shared_ptr<service::Volmaster>> {
+              target = asked;
+              ++connects;
+              if (connect_failure) return *connect_failure;
+              return std::shared_ptr<service::Volmaster>(std::make_shared<FakeVolmaster>(fake));
+            },
+            [this](const Target& asked, const Op&, const FollowEvents& request) -> Result<> {
+              target = asked;
+              followed_after = request.after;
+              for (const auto& [event, data] : events)
+                if (!request.take(event, data)) return {};
+              return make_error(Code::unavailable, "the stream is lost");
+            }};
   }
 
   FakeCluster fake;
   std::optional<Error> connect_failure;
+  std::vector<std::pair<std::string, std::string>> events;  // kind and data of what can be followed
+  std::optional<std::uint64_t> followed_after;
   bool in_is_terminal = false;
   bool out_is_terminal = false;
   bool err_is_terminal = false;

@@ -27,6 +27,10 @@ constexpr Flag kYesFlags[] = {
     {.name = "yes", .value = "", .help = "yes, the holder certainly does not write any more", .letter = 'y'},
 };
 
+constexpr Flag kEventsFlags[] = {
+    {.name = "after", .value = "REVISION", .help = "begin behind this revision, if volmaster still knows it"},
+};
+
 constexpr Flag kGlobalFlags[] = {
     {.name = "master",
      .value = "ADDRESS",
@@ -216,6 +220,14 @@ constexpr Command kCommands[] = {
      completion_bash,
      Needs::nothing},
 
+    {"", "events", "print what changes, as it happens",
+     "One line for each record that is made, changed or erased: the revision of the store, the kind of the\n"
+     "record, what happened (put or erase), its name, and its phase and node if it has them. A line with\n"
+     "reset stands where nobody knows what changed before: at the beginning, and after volmaster lost track\n"
+     "of its store; list the records then. With -o json each line is an object, with the whole record.\n"
+     "Goes on until it is interrupted. When the stream is lost it ends with exit code 5, and --after with\n"
+     "the last revision goes on from there. --timeout is for the beginning only.",
+     "volcli events -o json", Argument::none, kEventsFlags, events, Needs::volmaster},
     {"",
      "version",
      "print the versions of volcli and of volmaster",

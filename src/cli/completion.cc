@@ -51,7 +51,7 @@ class Names {
       : op_(system_clock(), kPatience, make_request_id(), "volcli") {
     const auto target = target_of(line);
     if (!target) return;
-    if (auto opened = connect(*target, op_)) volmaster_ = std::move(*opened);
+    if (auto opened = connect.records(*target, op_)) volmaster_ = std::move(*opened);
   }
 
   Words tenants() const {

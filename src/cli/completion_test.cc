@@ -27,8 +27,8 @@ class Completion : public CliTest {
 };
 
 TEST_F(Completion, Commands) {
-  EXPECT_THAT(after({""}), ElementsAre("completion", "health", "help", "mount", "node", "operation", "tenant",
-                                       "version", "volume"));
+  EXPECT_THAT(after({""}), ElementsAre("completion", "events", "health", "help", "mount", "node", "operation",
+                                       "tenant", "version", "volume"));
   EXPECT_THAT(after({}), Contains("volume"));
   EXPECT_THAT(after({"v"}), ElementsAre("version", "volume"));
   EXPECT_THAT(after({"volume", ""}),

@@ -62,7 +62,7 @@ Context::Context(const Line& line, Streams& streams, const Connect& connect, Tar
       op_(system_clock(), timeout, make_request_id(), "volcli") {}
 
 Result<service::Volmaster*> Context::volmaster() {
-  if (!volmaster_) volmaster_ = TRY((*connect_)(target_, op_));
+  if (!volmaster_) volmaster_ = TRY(connect_->records(target_, op_));
   return volmaster_.get();
 }
 

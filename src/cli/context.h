@@ -27,9 +27,19 @@ struct Streams {
   bool err_is_terminal = false;
 };
 
-// Opens the way to the records; a volmaster does not have to be reached yet, etcd is read within the Op.
-using Connect =
-    std::function<Result<std::shared_ptr<service::Volmaster>>(const Target& target, const Op& op)>;
+struct FollowEvents {
+  std::optional<std::uint64_t> after;                                       // a revision; none: from now on
+  std::function<bool(std::string_view event, std::string_view data)> take;  // false: that is enough
+};
+
+// The ways out of this process.
+struct Connect {
+  // To the records; a volmaster does not have to be reached yet, etcd is read within the Op.
+  std::function<Result<std::shared_ptr<service::Volmaster>>(const Target& target, const Op& op)> records;
+  // To what changes. Blocks until that is lost, which is an error, or `take` has enough; the Op's deadline is
+  // for the first event.
+  std::function<Result<>(const Target& target, const Op& op, const FollowEvents& request)> events;
+};
 
 class Context {
  public:
@@ -40,6 +50,8 @@ class Context {
   // Connects at the first call. Errors: invalid_argument (address), unavailable. (With --etcd it is the
   // control plane in this process.)
   Result<service::Volmaster*> volmaster();
+  // What changes, see Connect::events.
+  Result<> follow(const FollowEvents& request) { return connect_->events(target_, op_, request); }
   const Op& op() const { return op_; }
 
   // The argument of the command. Errors: invalid_argument naming the rule.
@@ -55,6 +67,8 @@ class Context {
   bool quiet() const { return line_->has("quiet"); }
 
   void print(std::string_view text) const { streams_->out << text; }
+  // At once, for what goes on. False: it cannot be written.
+  bool print_line(std::string_view text) const { return (streams_->out << text << std::endl).good(); }
   // A line that confirms what was done; not with -q.
   void confirm(std::string_view text) const;
   void warn(std::string_view text) const;

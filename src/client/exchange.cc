@@ -9,6 +9,7 @@ namespace volplugin::client {
 namespace {
 
 constexpr Millis kLongestMargin{1'000};
+constexpr Millis kSilence{45'000};  // of a stream: volmaster says something every 15 s
 constexpr std::string_view kProblem = "application/problem+json";
 
 // The server stops a little before us, so that its own answer, which knows whether something happened,
@@ -57,14 +58,13 @@ Error Exchange::not_understood(const Question& question, const Answer& answer, s
                     Effect::unknown);
 }
 
-Result<http::ClientResponse> Exchange::send(const Op& op, http::Client& master,
-                                            const Question& question) const {
+http::ClientRequest Exchange::request_of(const Op& op, const Question& question) const {
   http::ClientRequest request{question.method, question.target, question.headers, question.body};
   if (fits_header(op.request_id())) request.headers.emplace_back("X-Request-Id", op.request_id());
   if (fits_header(actor_)) request.headers.emplace_back("X-Volplugin-Actor", actor_);
   request.headers.emplace_back("Request-Timeout-Ms", std::to_string(timeout_to_tell(op).count()));
   if (!request.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
-  return master.send(op, request);
+  return request;
 }
 
 Result<Answer> Exchange::read_answer(const Question& question, const http::ClientResponse& response,
@@ -93,7 +93,7 @@ Result<Answer> Exchange::ask(const Op& op, const Question& question) const {
   std::optional<Answer> answer;
   bool answered = false;  // by anybody, with anything
   auto asked = masters_->ask(op, kind, [&](const Op& its_op, http::Client& master) -> Result<> {
-    const auto response = TRY(send(its_op, master, question));
+    const auto response = TRY(master.send(its_op, request_of(its_op, question)));
     answered = true;
     answer = TRY(read_answer(question, response, master.address()));
     return {};
@@ -103,6 +103,36 @@ Result<Answer> Exchange::ask(const Op& op, const Question& question) const {
   if (!answered && error.code == Code::unavailable && error.effect == Effect::none)
     error.message += "; is volmaster (or volplugin --standalone) running? see --master";
   return error;
+}
+
+Result<> Exchange::follow(const Op& op, const Question& question,
+                          const std::function<bool(std::string_view part)>& take) const {
+  bool begun = false, enough = false;
+  Result<> end;
+  const http::Following following{[&](std::string_view part) {
+                                    begun = true;
+                                    enough = !take(part);
+                                    return !enough;
+                                  },
+                                  kSilence};
+  const auto asked =
+      masters_->ask(op, Masters::Kind::read, [&](const Op& its_op, http::Client& master) -> Result<> {
+        const auto response = master.follow(its_op, request_of(its_op, question), following);
+        if (!begun && !response) return response.error();
+        if (!begun) TRY(read_answer(question, *response, master.address()));
+        if (enough) return {};
+        if (op.stop().stop_requested()) {
+          end = op.check("following");
+        } else {
+          const bool silent = !response && response.error().code == Code::cancelled;
+          end = make_error(Code::unavailable, response ? master.address() + " ended the stream"
+                                              : silent ? master.address() + " gives no sign of life"
+                                                       : response.error().message);
+        }
+        return {};
+      });
+  TRY(asked);
+  return end;
 }
 
 Result<> Exchange::tell(const Op& op, const Question& question) const {

@@ -44,6 +44,11 @@ class Exchange {
   // with Effect::unknown for an answer that is neither.
   Result<Answer> ask(const Op& op, const Question& question) const;
 
+  // What goes on until it is lost or `take` has enough. Once it has begun no other volmaster is asked.
+  // Errors: those of ask(); unavailable when it is lost.
+  Result<> follow(const Op& op, const Question& question,
+                  const std::function<bool(std::string_view part)>& take) const;
+
   // The same for what is answered with 204, nothing.
   Result<> tell(const Op& op, const Question& question) const;
 
@@ -69,7 +74,7 @@ class Exchange {
   Exchange(std::unique_ptr<Masters> masters, std::string actor)
       : masters_(std::move(masters)), actor_(std::move(actor)) {}
   static Error not_understood(const Question& question, const Answer& answer, std::string_view why);
-  Result<http::ClientResponse> send(const Op& op, http::Client& master, const Question& question) const;
+  http::ClientRequest request_of(const Op& op, const Question& question) const;
   static Result<Answer> read_answer(const Question& question, const http::ClientResponse& response,
                                     const std::string& from);
 

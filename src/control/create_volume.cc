@@ -165,7 +165,17 @@ Result<> ControlPlane::drop_overtaken(const Op& op, const model::Volume& volume)
   TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, volume.id.name()));
   const auto now = parts_.catalog.volumes.find(volume.id.name());
   if (now && now->value.uid == volume.uid && now->value.phase == model::Phase::ready) return {};
-  return work_of(volume)->remove(op, volume);
+  const auto removed = work_of(volume)->remove(op, volume);
+  if (removed || now) return removed;
+  // Without a record nobody would ever look for the image again.
+  model::Volume failed = volume;
+  failed.phase = model::Phase::failed;
+  failed.message = removed.error().message;
+  failed.worker.clear();
+  catalog::Edit edit;
+  edit.require_absent<model::Volume>(volume.id.name()).put(parts_.catalog.volumes, std::move(failed));
+  TRY(parts_.catalog.commit(op, std::move(edit)));
+  return removed;
 }
 
 // A failed make that left nothing behind leaves no record either; otherwise recovery has to come back.

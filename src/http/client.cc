@@ -68,4 +68,10 @@ Result<ClientResponse> Client::send(const Op& op, const ClientRequest& request) 
   return response;
 }
 
+Result<ClientResponse> Client::follow(const Op& op, const ClientRequest& request,
+                                      const Following& following) {
+  // Its connection is of no use to anybody afterwards.
+  return TRY(Transfer::open())->run(op, state_->address, request, &following);
+}
+
 }  // namespace volplugin::http

@@ -6,6 +6,7 @@
 #include "base/op.h"
 #include "base/result.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -27,6 +28,13 @@ struct ClientResponse {
   std::string_view header(std::string_view name) const;
 };
 
+// What to do with an answer that goes on.
+struct Following {
+  // Gets the body of a success as it comes, on the caller's thread; false: that is enough.
+  std::function<bool(std::string_view part)> take;
+  Millis silence;  // the server says something at least so often
+};
+
 class Client {
  public:
   // `address`: "host:port" or "unix:///path". Does not connect. Errors: invalid_argument.
@@ -41,6 +49,12 @@ class Client {
   // byte of the request was sent, else Effect::unknown. invalid_argument (Effect::none) for a request with
   // characters that do not belong there.
   Result<ClientResponse> send(const Op& op, const ClientRequest& request);
+
+  // For answers that go on: blocks until the server ends it or `take` has enough; then the response has no
+  // body. The Op's deadline is for the beginning of the answer, its stop token ends it at any time. An answer
+  // that is no success comes as from send(). Errors: those of send(); unavailable when nothing came for
+  // `silence`.
+  Result<ClientResponse> follow(const Op& op, const ClientRequest& request, const Following& following);
 
   const std::string& address() const;
 

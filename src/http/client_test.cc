@@ -320,5 +320,27 @@ TEST(ClientTest, BadAddresses) {
   EXPECT_EQ(Client::open("http://host:80").error().code, Code::invalid_argument);
 }
 
+TEST(HttpClientTest, WhatIsFollowedMayNotGoSilent) {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n";
+  const ScriptedServer server([&](int, int fd) {
+    ScriptedServer::read_request(fd);
+    ScriptedServer::write(fd, head + "one");
+    char c = 0;
+    ::recv(fd, &c, 1, 0);  // until the client has gone
+  });
+  const auto client = connect_to(server.address());
+  std::string got;
+  const Following following{[&](std::string_view part) {
+                              got += part;
+                              return true;
+                            },
+                            Millis(300)};
+  const auto silent = client->follow(Op(system_clock(), Millis(20'000), "id", "test"), {}, following);
+  ASSERT_FALSE(silent);
+  EXPECT_EQ(silent.error().code, Code::unavailable);
+  EXPECT_THAT(silent.error().message, HasSubstr("says nothing any more"));
+  EXPECT_EQ(got, "one");
+}
+
 }  // namespace
 }  // namespace volplugin::http

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <stop_token>
 
@@ -58,6 +59,11 @@ bool names_content_type(const ClientRequest& request) {
 
 struct Transfer::Collected {
   ClientResponse response;
+  const Following* following = nullptr;
+  bool begun = false;  // something of what is followed has come
+  bool enough = false;
+  SteadyTime heard{};  // when that was, last
+  const Clock* clock = nullptr;
   size_t header_bytes = 0;
   bool too_large = false;
   bool safe_to_repeat = false;
@@ -68,10 +74,24 @@ struct Transfer::Collected {
   }
   static size_t on_body(char* bytes, size_t, size_t size, void* self) {
     auto& collected = *static_cast<Collected*>(self);
+    if (collected.following != nullptr && collected.response.status / 100 == 2)
+      return collected.take({bytes, size}) ? size : 0;
     collected.too_large = collected.response.body.size() + size > kMaxBody;
     if (collected.too_large) return 0;
     collected.response.body.append(bytes, size);
     return size;
+  }
+  // How long the next piece of the answer may take.
+  Millis left(const Op& op) const {
+    if (!begun) return op.remaining();
+    const auto until = heard + following->silence;
+    return std::max(Millis(0), std::chrono::ceil<Millis>(until - clock->now()));
+  }
+  Result<> goes_on(const Op& op, const Address& address) const {
+    if (!begun) return op.check(address.text());
+    if (op.stop().stop_requested()) return make_error(Code::cancelled, address.text() + ": cancelled");
+    if (left(op).count() > 0) return {};
+    return make_error(Code::unavailable, fmt::format("{} says nothing any more", address.text()));
   }
   // Called before each time the request is sent.
   static int allow_sending(void* self, char*, char*, int, int) {
@@ -81,11 +101,22 @@ struct Transfer::Collected {
   }
 
  private:
+  bool take(std::string_view part) {
+    begun = true;
+    heard = clock->now();
+    enough = !following->take(part);
+    return !enough;
+  }
   bool add_header(std::string_view line) {
     header_bytes += line.size();
     too_large = header_bytes > kMaxHeader;
     if (too_large) return false;
-    if (line.starts_with("HTTP/")) response.headers.clear();  // what came before was a 1xx answer
+    if (line.starts_with("HTTP/")) {
+      response.headers.clear();  // what came before was a 1xx answer
+      const std::string_view status = trim(line.substr(std::min(line.find(' '), line.size())));
+      response.status = 0;
+      std::from_chars(status.data(), status.data() + status.size(), response.status);
+    }
     const size_t colon = line.find(':');
     if (line.starts_with("HTTP/") || colon == std::string_view::npos) return true;
     std::string name(line.substr(0, colon));
@@ -108,9 +139,12 @@ Result<std::unique_ptr<Transfer>> Transfer::open() {
   return transfer;
 }
 
-Result<ClientResponse> Transfer::run(const Op& op, const Address& address, const ClientRequest& request) {
+Result<ClientResponse> Transfer::run(const Op& op, const Address& address, const ClientRequest& request,
+                                     const Following* following) {
   TRY(check_request(request));
   Collected collected;
+  collected.following = following;
+  collected.clock = &op.clock();
   collected.safe_to_repeat = is_safe(request.method);
   HeaderList headers;
   const auto add = [&headers](const std::string& line) {
@@ -184,10 +218,11 @@ Result<> Transfer::perform(const Op& op, const Address& address, const Collected
       return ended(make_error(Code::internal, "libcurl lost the transfer"));
     if (const CURLMsg* message = curl_multi_info_read(multi, &left); message != nullptr) {
       const CURLcode code = message->data.result;
-      return ended(code == CURLE_OK ? Result<>() : translate(code, address, collected));
+      const bool done = code == CURLE_OK || collected.enough;
+      return ended(done ? Result<>() : translate(code, address, collected));
     }
-    if (auto alive = op.check(address.text()); !alive) return ended(std::move(alive));
-    const auto wait = std::min(op.remaining(), kLongestWait) + Millis(1);
+    if (auto alive = collected.goes_on(op, address); !alive) return ended(std::move(alive));
+    const auto wait = std::min(collected.left(op), kLongestWait) + Millis(1);
     curl_multi_poll(multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);
   }
 }

@@ -19,9 +19,10 @@ class Transfer {
  public:
   static Result<std::unique_ptr<Transfer>> open();
 
-  // See Client::send(). After an error the object is to be thrown away: its connection is in an unknown
-  // state.
-  Result<ClientResponse> run(const Op& op, const Address& address, const ClientRequest& request);
+  // See Client::send(), and follow() with `following`. After an error the object is to be thrown away: its
+  // connection is in an unknown state.
+  Result<ClientResponse> run(const Op& op, const Address& address, const ClientRequest& request,
+                             const Following* following = nullptr);
 
  private:
   struct Collected;

@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 import pytest
-from support.daemons import Volmaster, die_with_parent, wait_until
+from support.daemons import BIN, PATIENCE, Volmaster, die_with_parent, wait_until
 from support.etcd import Etcd
 
 POLICY = {"default-options": {"size": "16MB"}, "filesystems": {"ext4": "mkfs.ext4 -q %"}}
@@ -198,3 +198,56 @@ def test_events_of_another_volmaster(directory):
         for master in masters:
             master.stop(signal.SIGKILL)
         etcd.kill()
+
+
+class Volcli:
+    """volcli events, into a file."""
+
+    def __init__(self, sock, directory, *args):
+        self.out = pathlib.Path(directory) / "volcli.out"
+        self.err = pathlib.Path(directory) / "volcli.err"
+        argv = [BIN / "volcli", "--master", f"unix://{sock}", "events", *args]
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            self.process = subprocess.Popen(argv, stdout=out, stderr=err, preexec_fn=die_with_parent)
+        wait_until(lambda: self.lines() or self.process.poll() is not None, "the first line")
+
+    def lines(self):
+        return self.out.read_text().splitlines()
+
+    def end(self):
+        return self.process.wait(PATIENCE)
+
+
+def test_volcli_prints_lines_until_it_is_interrupted(volplugin):
+    volcli = Volcli(volplugin.api_socket, volplugin.dir)
+    assert volcli.lines()[0].endswith(" reset")
+    volplugin.upload("tenant2")
+    docker(volplugin, "Create", Name="tenant2/v", Opts={})
+    node = volplugin.volumes()[0]["node"]
+    wait_until(lambda: volcli.lines()[-1].endswith(f" volume put tenant2/v ready {node}"), "the volume is told")
+    assert [line.split(" ", 1)[1] for line in volcli.lines()[1:]] == [
+        "tenant put tenant2", f"volume put tenant2/v creating {node}", f"volume put tenant2/v ready {node}"]
+    volcli.process.send_signal(signal.SIGINT)
+    assert volcli.end() == -signal.SIGINT  # 130 in a shell
+
+
+def test_volcli_ends_when_the_stream_is_lost(volplugin):
+    volcli = Volcli(volplugin.api_socket, volplugin.dir, "-o", "json")
+    volplugin.upload("tenant2")
+    wait_until(lambda: len(volcli.lines()) == 2, "the tenant is told")
+    first, second = map(json.loads, volcli.lines())
+    assert list(first) == ["revision"] and second["record"]["name"] == "tenant2"
+    volplugin.kill()
+    assert volcli.end() == 5
+    assert "ended the stream" in volcli.err.read_text()
+
+
+def test_volcli_goes_on_behind_a_revision(volplugin):
+    volplugin.upload("tenant2")
+    volplugin.upload("tenant3")
+    revision = volplugin.api("GET", "/v1/tenants/tenant2")[2]["revision"]
+    volcli = Volcli(volplugin.api_socket, volplugin.dir, "--after", str(revision))
+    wait_until(lambda: volcli.lines()[-1].endswith(" tenant put tenant3"), "what came since")
+    assert "reset" not in volcli.out.read_text()
+    volcli.process.kill()
+    volcli.end()

@@ -8,6 +8,7 @@
 namespace volplugin::cli {
 
 Result<> completion_bash(Context& context);
+Result<> events(Context& context);
 Result<> health(Context& context);
 Result<> mount_force_remove(Context& context);
 Result<> mount_get(Context& context);

@@ -2,6 +2,7 @@
 // volcli: the command line of the control plane. Everything it does is in src/cli; here are the process
 // and the ways to the records.
 #include "cli/run.h"
+#include "client/rest_events.h"
 #include "client/rest_volmaster.h"
 #include "daemon/break_glass.h"
 
@@ -21,6 +22,10 @@ Result<std::shared_ptr<service::Volmaster>> connect(const cli::Target& target, c
   return std::shared_ptr<service::Volmaster>(TRY(client::RestVolmaster::open(target.masters, "volcli")));
 }
 
+Result<> follow(const cli::Target& target, const Op& op, const cli::FollowEvents& request) {
+  return TRY(client::RestEvents::open(target.masters, "volcli"))->follow(op, request.after, request.take);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -33,7 +38,7 @@ int main(int argc, char** argv) {
                        .err_is_terminal = ::isatty(STDERR_FILENO) == 1};
   std::ios::sync_with_stdio(false);
   try {
-    return cli::run(args, streams, connect);
+    return cli::run(args, streams, {connect, follow});
   } catch (const std::exception& error) {
     std::cerr << "Error: volcli failed: " << error.what() << '\n';
     return 1;
