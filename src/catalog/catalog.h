@@ -8,9 +8,11 @@
 #include "catalog/table.h"
 #include "kv/store.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -49,8 +51,12 @@ class Edit {
 
 class Catalog {
  public:
-  // Blocks while loading. A record that cannot be read does not stop the others: see problems().
-  static Result<std::unique_ptr<Catalog>> open(const Op& op, kv::Store& store);
+  // Called while loading with how many records there are so far, by one thread at a time.
+  using Progress = std::function<void(size_t loaded)>;
+  // Blocks while loading, as long as `op` allows and records keep coming: a page of them has kPageTimeout. A
+  // record that cannot be read does not stop the others: see problems().
+  static Result<std::unique_ptr<Catalog>> open(const Op& op, kv::Store& store, const Progress& progress = {});
+  static constexpr Millis kPageTimeout{30'000};
   ~Catalog();
 
   Table<model::Tenant> tenants;
@@ -88,7 +94,10 @@ class Catalog {
 
  private:
   explicit Catalog(kv::Store& store) : store_(store) {}
-  Result<kv::Revision> load(const Op& op);
+  class Loading;
+  Result<> load(const Op& op, const Progress& progress);
+  bool take_loaded(const kv::Page& page);
+  void finish_loading();
   void take(const kv::WatchBatch& batch);
   void note_problem(const std::string& key, const Error& error);
   void apply(const kv::Event& event);
@@ -104,9 +113,11 @@ class Catalog {
   kv::Store& store_;
   mutable std::mutex problems_mutex_;
   std::vector<std::string> problems_;
+  std::shared_mutex loading_mutex_;    // shared: a page is being taken
+  std::atomic<bool> loading_ = true;   // what comes may be older than what the watch told before
   mutable std::mutex delivery_mutex_;  // guards the next two; held while the observer runs
   std::function<void(const kv::WatchBatch&)> observer_;
-  kv::Revision delivered_;            // by the watch, whose thread alone changes it
+  kv::Revision delivered_;            // by the watch
   std::unique_ptr<kv::Watch> watch_;  // last: ends before what it feeds
 };
 

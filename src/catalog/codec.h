@@ -66,4 +66,16 @@ inline void settle(model::Mount& mount, std::uint64_t revision) {
   if (mount.fencing == 0) mount.fencing = revision;
 }
 
+// Whether nobody has to do anything about it. Those that are not are few, and a table knows them.
+template <class T>
+bool is_at_rest(const T&) {
+  return true;
+}
+inline bool is_at_rest(const model::Volume& volume) {
+  return volume.phase == model::Phase::ready;
+}
+inline bool is_at_rest(const model::Mount& mount) {
+  return mount.phase == model::MountPhase::mounted;
+}
+
 }  // namespace volplugin::catalog

@@ -11,6 +11,7 @@
 #include <set>
 #include <shared_mutex>
 #include <string>
+#include <vector>
 
 namespace volplugin::catalog {
 
@@ -41,6 +42,14 @@ class Table {
     return page;
   }
 
+  // All records that are not at rest (is_at_rest()), ascending by name. Costs nothing for the others.
+  std::vector<model::Record<T>> list_not_at_rest() const {
+    const std::shared_lock lock(mutex_);
+    std::vector<model::Record<T>> items;
+    for (const auto& name : not_at_rest_) items.push_back(records_.at(name));
+    return items;
+  }
+
   size_t size() const {
     const std::shared_lock lock(mutex_);
     return records_.size();
@@ -59,11 +68,17 @@ class Table {
     if (erased != erased_.end() && revision <= erased->second) return;
     const auto found = records_.find(name);
     if (found != records_.end() && found->second->revision >= revision) return;
-    if (record) {
-      records_[name] = std::move(record);
-    } else {
+    if (record && !is_at_rest(record->value))
+      not_at_rest_.insert(name);
+    else
+      not_at_rest_.erase(name);
+    if (!record) {
       if (found != records_.end()) records_.erase(found);
       erased_[name] = revision;
+    } else if (found != records_.end()) {
+      found->second = std::move(record);
+    } else {
+      records_.emplace_hint(records_.end(), name, std::move(record));  // while loading they come in order
     }
   }
 
@@ -76,6 +91,7 @@ class Table {
       if (store_restored) return true;
       return item.second->revision <= revision && !keys.contains(folder + item.first);
     });
+    std::erase_if(not_at_rest_, [&](const auto& name) { return !records_.contains(name); });
     if (store_restored) erased_.clear();
   }
 
@@ -88,6 +104,7 @@ class Table {
 
   mutable std::shared_mutex mutex_;
   std::map<std::string, model::Record<T>> records_;
+  std::set<std::string> not_at_rest_;  // names in records_
   std::map<std::string, std::uint64_t> erased_;
   std::uint64_t revision_ = 0;
 };

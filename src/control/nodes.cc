@@ -36,16 +36,13 @@ Result<> ControlPlane::finish_task(const Op&, const model::NodeName& node,
 
 Result<std::vector<model::Operation>> ControlPlane::list_operations(const Op&) {
   std::vector<model::Operation> operations;
-  const auto volumes = parts_.catalog.volumes.list("", "", parts_.catalog.volumes.size());
-  for (const auto& record : volumes.items) {
+  for (const auto& record : parts_.catalog.volumes.list_not_at_rest()) {
     const auto& volume = record->value;
-    if (volume.phase == model::Phase::ready) continue;
     operations.push_back({volume.operation, volume.phase == model::Phase::removing ? "remove" : "create",
                           volume.id.name(), volume.phase == model::Phase::failed ? "failed" : "running",
                           volume.message, volume.changed_at});
   }
-  const auto mounts = parts_.catalog.mounts.list("", "", parts_.catalog.mounts.size());
-  for (const auto& record : mounts.items) {
+  for (const auto& record : parts_.catalog.mounts.list_not_at_rest()) {
     const auto& mount = record->value;
     if (mount.phase != model::MountPhase::unmounting) continue;
     operations.push_back({fmt::format("unmount-{}", mount.fencing), "unmount", mount.volume.name(), "running",

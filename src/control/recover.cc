@@ -14,9 +14,7 @@ constexpr Millis kNodeTimeout{20'000};  // the work of a node that hangs must no
 std::vector<std::string> ControlPlane::recover_step(const Op& op) {
   std::vector<std::string> left;
   std::set<std::string> silent;  // nodes that did not answer in this step
-  const auto volumes = parts_.catalog.volumes.list("", "", parts_.catalog.volumes.size());
-  for (const auto& seen : volumes.items) {
-    if (seen->value.phase == model::Phase::ready) continue;
+  for (const auto& seen : parts_.catalog.volumes.list_not_at_rest()) {
     if (!op.check("recovering")) break;
     const std::string name = seen->value.id.name();
     const auto turn = queue_.try_enter(name);

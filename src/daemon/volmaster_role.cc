@@ -10,7 +10,8 @@
 namespace volplugin::daemon {
 namespace {
 
-constexpr Millis kStartTimeout{30'000};
+constexpr Millis kLoadTimeout{3'600'000};   // each page of records has a limit of its own
+constexpr Millis kProgressInterval{5'000};  // in the log
 constexpr Millis kRecoveryInterval{5'000};
 constexpr Millis kRecoveryTimeout{120'000};
 constexpr Millis kSecond{1'000};
@@ -19,6 +20,10 @@ constexpr mode_t kApiSocketMode = 0600;  // root only: the API is not authentica
 bool is_local(const std::string& address) {
   return address.starts_with("unix://") || address.starts_with("127.") || address.starts_with("localhost:") ||
          address.starts_with("[::1]");
+}
+
+bool is_away(const Error& error) {
+  return error.code == Code::unavailable || error.code == Code::deadline_exceeded;
 }
 
 }  // namespace
@@ -47,8 +52,10 @@ VolmasterRole::VolmasterRole(const Request& request, const Clock& clock)
     : clock_(clock),
       settings_{server_defaults(request.common), request.local_node, kVersion, request.store.shown,
                 !request.store.is_shared},
+      store_is_shared_(request.store.is_shared),
       mount_root_(request.mount_root),
-      tasks_(clock) {}
+      tasks_(clock),
+      waiting_for_(make_error(Code::unavailable, "volmaster is not ready: it reads its store")) {}
 
 Result<std::unique_ptr<VolmasterRole>> VolmasterRole::open(const Request& request, const Clock& clock) {
   std::unique_ptr<VolmasterRole> role(new VolmasterRole(request, clock));
@@ -57,33 +64,49 @@ Result<std::unique_ptr<VolmasterRole>> VolmasterRole::open(const Request& reques
   const std::string host =
       request.local_node ? request.local_node->str() : "volmaster@" + TRY(os::host_name());
   role->backends_ = TRY(open_configured_backends(request.common, host, clock));
-  if (const auto loaded = role->load({}); !loaded) {
-    const bool away =
-        loaded.error().code == Code::unavailable || loaded.error().code == Code::deadline_exceeded;
-    // A server may still come; a file that is not there now never will.
-    if (!away || !request.store.is_shared) return loaded.error();
-    log(LogLevel::warning, fmt::format("waiting for the store: {}", loaded.error().message));
-  }
-  TRY(role->serve(request));
   VolmasterRole* self = role.get();
-  role->recovery_ = std::make_unique<Periodic>("recovery", kRecoveryInterval,
-                                               [self](const std::stop_token& stop) { self->recover(stop); });
   role->each_second_ = std::make_unique<Periodic>(
       "each-second", kSecond, [self](const std::stop_token& stop) { self->each_second(stop); });
+  TRY(role->await_load());
+  TRY(role->serve(request));
+  role->recovery_ = std::make_unique<Periodic>("recovery", kRecoveryInterval,
+                                               [self](const std::stop_token& stop) { self->recover(stop); });
   return role;
 }
 
-Result<> VolmasterRole::load(const std::stop_token& stop) {
-  const Op op(clock_, kStartTimeout, make_request_id(), "start", stop);
-  auto catalog = catalog::Catalog::open(op, *store_);
-  if (!catalog) {
-    const std::lock_guard lock(waiting_mutex_);
+// Errors: that of the first try to load. A server may still come; a file that is not there now never will.
+Result<> VolmasterRole::await_load() {
+  std::unique_lock lock(waiting_mutex_);
+  const auto tried = [this] { return first_try_.has_value(); };
+  if (!store_is_shared_)
+    tried_.wait(lock, tried);
+  else if (!tried_.wait_for(lock, kStartPatience, tried))
+    return {};
+  if (*first_try_ || (store_is_shared_ && is_away(first_try_->error()))) return {};
+  return *first_try_;
+}
+
+void VolmasterRole::try_to_load(const std::stop_token& stop) {
+  const auto loaded = load(stop);
+  const std::lock_guard lock(waiting_mutex_);
+  if (!loaded)
     waiting_for_ = make_error(Code::unavailable,
-                              fmt::format("volmaster waits for its store: {}", catalog.error().message));
-    return catalog.error();
-  }
-  catalog_ = std::move(*catalog);
+                              fmt::format("volmaster waits for its store: {}", loaded.error().message));
+  if (!first_try_ && !loaded && is_away(loaded.error()))
+    log(LogLevel::warning, fmt::format("waiting for the store: {}", loaded.error().message));
+  if (first_try_ && loaded) log(LogLevel::info, "the store answers");
+  if (!first_try_) first_try_ = loaded;
+  tried_.notify_all();
+}
+
+Result<> VolmasterRole::load(const std::stop_token& stop) {
+  const Op op(clock_, kLoadTimeout, make_request_id(), "start", stop);
+  const SteadyTime since = progress_told_ = clock_.now();
+  catalog_ = TRY(
+      catalog::Catalog::open(op, *store_, [this, since](size_t records) { note_progress(since, records); }));
   for (const auto& problem : catalog_->problems()) log(LogLevel::error, problem);
+  if (progress_told_ != since)
+    log(LogLevel::info, fmt::format("the records are loaded, in {} s", (clock_.now() - since) / kSecond));
   executor_ = std::make_unique<executor::Executor>(backends_, filesystems_, mount_root_);
   control_ = std::make_unique<control::ControlPlane>(
       control::Parts{*catalog_, backends_, *executor_, tasks_, clock_}, settings_);
@@ -94,14 +117,23 @@ Result<> VolmasterRole::load(const std::stop_token& stop) {
   return {};
 }
 
+void VolmasterRole::note_progress(SteadyTime since, size_t records) {
+  const SteadyTime now = clock_.now();
+  if (now - progress_told_ < kProgressInterval) return;
+  progress_told_ = now;
+  const std::string progress =
+      fmt::format("loading the records: {} in {} s", records, (now - since) / kSecond);
+  log(LogLevel::info, progress);
+  const std::lock_guard lock(waiting_mutex_);
+  waiting_for_ = make_error(Code::unavailable, "volmaster is not ready: " + progress);
+}
+
 void VolmasterRole::each_second(const std::stop_token& stop) {
-  if (rest::Api* api = serving_.load()) {
-    tasks_.expire();
-    api->tick();
-    control_->prolong_presence(Op(clock_, 2 * kSecond, make_request_id(), "presence", stop));
-  } else if (load(stop)) {
-    log(LogLevel::info, "the store answers");
-  }
+  rest::Api* const api = serving_.load();
+  if (api == nullptr) return try_to_load(stop);
+  tasks_.expire();
+  api->tick();
+  control_->prolong_presence(Op(clock_, 2 * kSecond, make_request_id(), "presence", stop));
 }
 
 void VolmasterRole::answer(http::Request received, http::Reply reply) {

@@ -3,6 +3,8 @@
 // and by `volplugin --standalone`. Construct with open(), destroy to stop: requests end first, then
 // background work, then the store is closed.
 //   waiting (answers 503; only a store that may be away) --(the records are loaded)--> serving
+// Loading has no limit of time as long as records keep coming. open() waits for it, for a store that may be
+// away kStartPatience at most; until then nothing answers, behind that 503 tells how far it is.
 #pragma once
 
 #include "backend/registry.h"
@@ -16,6 +18,7 @@
 #include "rest/api.h"
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -43,8 +46,13 @@ class VolmasterRole {
   const executor::Backends& backends() const { return backends_; }
 
  private:
+  static constexpr Millis kStartPatience{10'000};
+
   VolmasterRole(const Request& request, const Clock& clock);
+  Result<> await_load();
+  void try_to_load(const std::stop_token& stop);
   Result<> load(const std::stop_token& stop);
+  void note_progress(SteadyTime since, size_t records);
   Result<> serve(const Request& request);
   void answer(http::Request received, http::Reply reply);
   void each_second(const std::stop_token& stop);
@@ -52,6 +60,7 @@ class VolmasterRole {
 
   const Clock& clock_;
   const control::Settings settings_;
+  const bool store_is_shared_;
   const std::string mount_root_;
   executor::HostFilesystems filesystems_;
   executor::Backends backends_;
@@ -64,8 +73,11 @@ class VolmasterRole {
   std::set<std::string> told_;  // what recovery has logged already
   std::unique_ptr<rest::Api> api_;
   std::atomic<rest::Api*> serving_{nullptr};  // null: waiting
-  std::mutex waiting_mutex_;
-  Error waiting_for_;  // what keeps us
+  std::mutex waiting_mutex_;                  // of the next three
+  std::condition_variable tried_;
+  std::optional<Result<>> first_try_;  // to load
+  Error waiting_for_;                  // what keeps us
+  SteadyTime progress_told_{};         // of the thread that loads
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<Periodic> recovery_;
   std::unique_ptr<Periodic> each_second_;  // loads until it serves

@@ -15,8 +15,15 @@ const Json& as_json(const void* node) {
   return *static_cast<const Json*>(node);
 }
 
-// The library parses any depth, but copying or printing a deep value overflows the stack: count first.
-bool too_deep(std::string_view text) {
+// What a text looks like from outside its strings; of use only if it is valid.
+struct Shape {
+  int depth = 0;
+  size_t keys = 0;
+};
+
+// The library parses any depth, but copying or printing a deep value overflows the stack: look first.
+Shape shape_of(std::string_view text) {
+  Shape shape;
   int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -29,15 +36,25 @@ bool too_deep(std::string_view text) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
-      if (++depth > kMaxDepth) return true;
+      shape.depth = std::max(shape.depth, ++depth);
     } else if (c == '}' || c == ']') {
       --depth;
+    } else if (c == ':') {
+      ++shape.keys;
     }
   }
-  return false;
+  return shape;
 }
 
-// Notices keys given twice while the library parses (it would silently keep the last).
+size_t count_keys(const Json& value) {
+  size_t keys = value.is_object() ? value.size() : 0;
+  for (const Json& part : value)
+    if (part.is_structured()) keys += count_keys(part);
+  return keys;
+}
+
+// The first key that an object has twice. The library silently keeps the last one, unless it is watched while
+// it parses, which takes twice the time: so only when there is one.
 class DuplicateKeys {
  public:
   bool operator()(int, Json::parse_event_t event, Json& value) {
@@ -54,8 +71,17 @@ class DuplicateKeys {
   std::vector<std::set<std::string>> open_;
 };
 
+std::string duplicate_in(std::string_view text) {
+  DuplicateKeys keys;
+  const Json again = Json::parse(text, std::ref(keys));
+  return keys.duplicate;
+}
+
 std::string join(std::string_view path, std::string_view key) {
-  return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
+  std::string joined;
+  joined.reserve(path.size() + 1 + key.size());
+  if (!path.empty()) joined.append(path) += '.';
+  return joined += key;
 }
 
 std::string printable_key(std::string_view key) {
@@ -65,15 +91,15 @@ std::string printable_key(std::string_view key) {
 }  // namespace
 
 Result<Value> Value::parse(std::string_view text, std::string_view what) {
-  if (too_deep(text))
+  const Shape shape = shape_of(text);
+  if (shape.depth > kMaxDepth)
     return make_error(Code::invalid_argument,
                       fmt::format("{}: nested deeper than {} levels", what, kMaxDepth));
-  DuplicateKeys keys;
   try {
-    auto document = std::make_shared<Json>(Json::parse(text, std::ref(keys)));
-    if (!keys.duplicate.empty())
-      return make_error(Code::invalid_argument,
-                        fmt::format("{}: the key {} is given twice", what, printable_key(keys.duplicate)));
+    auto document = std::make_shared<Json>(Json::parse(text));
+    if (count_keys(*document) != shape.keys)
+      return make_error(Code::invalid_argument, fmt::format("{}: the key {} is given twice", what,
+                                                            printable_key(duplicate_in(text))));
     const void* root = document.get();
     return Value(std::move(document), root, "");
   } catch (const Json::parse_error& e) {
@@ -148,7 +174,7 @@ Result<Object> Object::open(const Value& value) {
 std::optional<Value> Object::find(std::string_view key) {
   asked_.emplace_back(key);
   const Json& json = as_json(value_.node_);
-  const auto found = json.find(std::string(key));
+  const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return std::nullopt;
   return Value(value_.document_, &*found, join(value_.path_, key));
 }
@@ -189,7 +215,7 @@ std::vector<std::string> Object::keys() const {
 }
 
 Result<> Object::finish() const {
-  for (const auto& key : keys())
+  for (const auto& [key, item] : as_json(value_.node_).items())
     if (std::find(asked_.begin(), asked_.end(), key) == asked_.end())
       return value_.error(
           fmt::format("unknown key {}; the keys here are {}", printable_key(key), fmt::join(asked_, ", ")));

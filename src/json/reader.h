@@ -67,7 +67,8 @@ class Object {
   Result<> finish() const;
 
  private:
-  explicit Object(Value value) : value_(std::move(value)) {}
+  explicit Object(Value value) : value_(std::move(value)) { asked_.reserve(kUsualKeys); }
+  static constexpr size_t kUsualKeys = 16;
   Value value_;
   std::vector<std::string> asked_;
 };

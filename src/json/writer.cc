@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json/writer.h"
 
+#include <cstring>
+
 namespace volplugin::json {
 namespace {
 
@@ -27,14 +29,31 @@ bool is_plain(char c) {
   return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+// How many of the first bytes are plain, eight at a time where it can be.
+size_t plain_length(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
+  // High bits mark the bytes that are 0; others only behind such a one, which does no harm.
+  const auto zeros = [](std::uint64_t eight) { return (eight - kOnes) & ~eight & kHighs; };
+  size_t at = 0;
+  for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    const std::uint64_t below_blank = (eight - kOnes * 0x20) & ~eight & kHighs;
+    if ((eight & kHighs) | below_blank | zeros(eight ^ kOnes * 0x7f) | zeros(eight ^ kOnes * '"') |
+        zeros(eight ^ kOnes * '\\'))
+      break;
+  }
+  while (at < text.size() && is_plain(text[at])) ++at;
+  return at;
+}
+
 void append_escaped(std::string& out, std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   for (size_t i = 0; i < text.size();) {
     // Nearly all text: as much of it at once as there is.
-    size_t end = i;
-    while (end < text.size() && is_plain(text[end])) ++end;
-    out.append(text, i, end - i);
-    i = end;
+    const size_t plain = plain_length(text.substr(i));
+    out.append(text, i, plain);
+    i += plain;
     if (i == text.size()) return;
     const char c = text[i];
     const size_t length = utf8_length(text, i);

@@ -39,6 +39,8 @@ class Writer {
     return key(name).number(value);
   }
 
+  // Room for a text of so many bytes, so that it need not be copied while it grows.
+  void reserve(size_t bytes) { out_.reserve(bytes); }
   const std::string& text() const { return out_; }
   std::string take() { return std::move(out_); }
 

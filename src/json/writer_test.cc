@@ -41,5 +41,19 @@ TEST(Writer, every_byte_comes_out_as_json_that_can_be_read) {
       EXPECT_TRUE(Value::parse(Writer().begin_array().string(text).end_array().take(), "x")) << first;
 }
 
+TEST(Writer, what_has_to_be_escaped_is_found_at_every_place) {
+  for (size_t at = 0; at < 20; ++at)
+    for (int byte = 0; byte < 0x80; ++byte) {
+      std::string text(20, 'x');
+      text[at] = char(byte);
+      const bool escaped = byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f;
+      const std::string json = written(text);
+      EXPECT_EQ(json.size() > text.size() + 2, escaped) << byte << " at " << at;
+      const auto read = Value::parse(json, "text");
+      ASSERT_TRUE(read) << byte << " at " << at;
+      EXPECT_EQ(*read->as_string(), text) << byte << " at " << at;
+    }
+}
+
 }  // namespace
 }  // namespace volplugin::json

@@ -103,6 +103,18 @@ class Watch {
   virtual ~Watch() = default;
 };
 
+// Reads everything under a prefix, page by page. Ends before its store. One thread.
+class Scan {
+ public:
+  virtual ~Scan() = default;
+
+  // Blocks. The next entries, ascending by key; `more`: call again. A page may be empty. Each page is one
+  // consistent snapshot, and none is older than the one before. EtcdStore: all are of one revision, while
+  // etcd has its history; the others have no history to read from. After an error the same page is read
+  // again. Errors: those of Store::get.
+  virtual Result<Page> next(const Op& op) = 0;
+};
+
 class Store {
  public:
   // Limits every implementation enforces with invalid_argument.
@@ -122,9 +134,13 @@ class Store {
 
   // Blocks. Entries whose key starts with `prefix` and is greater than `after`, at most `limit`
   // (1..kMaxPage); fewer if they are large (kMaxPageBytes). One page is one consistent snapshot.
-  // An empty prefix means all keys. Errors: as get.
+  // An empty prefix means all keys. For a few entries: all that are behind cost, too. Errors: as get.
   virtual Result<Page> list(const Op& op, const std::string& prefix, const std::string& after,
                             size_t limit) = 0;
+
+  // Does not block. For many entries: what it costs grows with their number, and memory does not. `prefix`
+  // as in list().
+  virtual std::unique_ptr<Scan> scan(const std::string& prefix);
 
   // Blocks until durable. Returns the new revision (the current one if nothing changed).
   // Errors: conflict (a guard does not hold; nothing changed), not_found (a lease that a Put names has

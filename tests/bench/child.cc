@@ -4,6 +4,7 @@
 #include "require.h"
 
 #include <fstream>
+#include <sstream>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -61,6 +62,18 @@ Memory Child::memory() const {
     if (line.starts_with("RssAnon:")) memory.anonymous_mib = field_in_mib(line);
   }
   return memory;
+}
+
+double Child::processor_ms() const {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid_));
+  std::string stat;
+  std::getline(file, stat);
+  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0, system = 0;
+  fields >> user >> system;
+  return (user + system) * 1000 / double(::sysconf(_SC_CLK_TCK));
 }
 
 int free_port() {

@@ -25,6 +25,7 @@ class Child {
   pid_t pid() const { return pid_; }
   bool ended();
   Memory memory() const;
+  double processor_ms() const;  // used so far, by it and the kernel for it
 
  private:
   pid_t pid_ = -1;  // -1: ended, and waited for

@@ -24,6 +24,7 @@ class ControlPlaneServer {
   const std::string& address() const { return address_; }
   MilliSeconds start_up() const { return start_up_; }  // from fork to the first answer
   Memory memory() const { return child_->memory(); }
+  double processor_ms() const { return child_->processor_ms(); }
 
  private:
   const std::string address_;

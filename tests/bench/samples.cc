@@ -21,6 +21,12 @@ std::string Samples::quartiles() const {
   return fmt::format("{:.2f}-{:.2f}", quantile(0.25), quantile(0.75));
 }
 
+double load() {
+  double load = 0;
+  require(::getloadavg(&load, 1) == 1, "asking for the load");
+  return load;
+}
+
 std::string machine() {
   utsname kernel{};
   require(::uname(&kernel) == 0, "asking for the kernel");

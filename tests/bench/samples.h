@@ -31,6 +31,8 @@ class Samples {
   std::vector<double> values_;
 };
 
+double load();  // the 1-minute load average
+
 // "cores 2, Linux 6.18, load 0.12 0.30 0.40": printed with every table.
 std::string machine();
 

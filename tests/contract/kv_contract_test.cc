@@ -5,6 +5,7 @@
 #include "kv/sqlite/sqlite_store.h"
 #include "tests/contract/etcd_server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -214,6 +215,67 @@ TEST_P(KvContract, a_page_of_large_values_ends_early) {
     EXPECT_LE(page.entries.size(), Store::kMaxPageBytes / value.size());
   } while (page.more);
   EXPECT_EQ(seen, 20U);
+}
+
+TEST_P(KvContract, a_scan_brings_everything_under_a_prefix_in_order) {
+  constexpr int kEntries = 3'000;
+  Strings expected;
+  for (int i = 0; i < kEntries; i += 100) {
+    Txn txn;
+    for (int k = i; k < i + 100; ++k) {
+      expected.push_back(fmt::format("p/t{}/v{}", k % 7, k));
+      txn.changes.push_back(Put{expected.back(), fmt::format("{}-{}", k, std::string(size_t(k), 'v'))});
+    }
+    must(store_->commit(make_op(), txn));
+  }
+  expected.emplace_back("p/");
+  for (const char* key : {"o", "p/", "p0"}) put(key);
+  std::sort(expected.begin(), expected.end());
+  Strings found;
+  const auto scan = store_->scan("p/");
+  for (Page page{.entries = {}, .more = true, .revision = {}}; page.more;) {
+    page = must(scan->next(make_op()));
+    EXPECT_EQ(page.revision, at(kEntries / 100 + 3));
+    EXPECT_LE(page.entries.size(), Store::kMaxPage);
+    for (const Entry& entry : page.entries) {
+      found.push_back(entry.key);
+      if (entry.key == "p/") continue;
+      const int number = std::stoi(entry.value);
+      EXPECT_EQ(entry.key, fmt::format("p/t{}/v{}", number % 7, number));
+      EXPECT_EQ(entry.revision, at(std::uint64_t(number / 100 + 1)));
+    }
+  }
+  EXPECT_EQ(found, expected);
+}
+
+TEST_P(KvContract, a_scan_of_nothing_has_a_revision) {
+  put("other");
+  const auto scan = store_->scan("p/");
+  const Page page = must(scan->next(make_op()));
+  EXPECT_TRUE(page.entries.empty());
+  EXPECT_FALSE(page.more);
+  EXPECT_EQ(page.revision, at(1));
+}
+
+TEST_P(KvContract, a_scan_of_large_values_takes_several_pages) {
+  const std::string value(Store::kMaxValueBytes, 'v');
+  for (int i = 10; i < 40; ++i) put("k" + std::to_string(i), value);
+  const auto scan = store_->scan("");
+  size_t seen = 0, pages = 0;
+  for (bool more = true; more; ++pages) {
+    const Page page = must(scan->next(make_op()));
+    more = page.more;
+    seen += page.entries.size();
+  }
+  EXPECT_EQ(seen, 30U);
+  EXPECT_GT(pages, 1U);
+}
+
+TEST_P(KvContract, a_scan_that_ran_out_of_time_goes_on) {
+  put("a");
+  const auto scan = store_->scan("");
+  expect_error(scan->next(Op(system_clock(), Millis(0), "test-request", "test")), Code::deadline_exceeded);
+  EXPECT_EQ(must(scan->next(make_op())).entries.size(), 1U);
 }
 
 TEST_P(KvContract, a_page_is_one_snapshot) {

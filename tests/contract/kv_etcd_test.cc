@@ -19,6 +19,17 @@ Revision put(Store& store, const std::string& key, const std::string& value = "v
   return must(store.commit(make_op(), {{}, {Put{key, value}}}));
 }
 
+// Of which a scan takes several messages.
+Revision put_many(Store& store, int count, const std::string& value) {
+  Revision last;
+  for (int i = 0; i < count; i += 100) {
+    Txn txn;
+    for (int k = i; k < i + 100; ++k) txn.changes.push_back(Put{fmt::format("k{:04}", k), value});
+    last = must(store.commit(make_op(), txn));
+  }
+  return last;
+}
+
 std::string value_of(Store& store, const std::string& key) {
   const auto entry = must(store.get(make_op(), key));
   return entry ? entry->value : "(absent)";
@@ -220,12 +231,7 @@ TEST(EtcdStoreTest, two_stores_with_one_prefix_are_one) {
 
 TEST(EtcdStoreTest, long_lists_take_several_messages_of_one_revision) {
   const auto store = shared_etcd().open_store();
-  for (int i = 0; i < 2000; i += 100) {
-    Txn txn;
-    for (int k = i; k < i + 100; ++k)
-      txn.changes.push_back(Put{fmt::format("k{:04}", k), std::string(300, 'v')});
-    must(store->commit(make_op(), txn));
-  }
+  put_many(*store, 2000, std::string(300, 'v'));
   const Page page = must(store->list(make_op(), "k", "", 5000));
   ASSERT_EQ(page.entries.size(), 2000U);
   EXPECT_FALSE(page.more);
@@ -234,6 +240,55 @@ TEST(EtcdStoreTest, long_lists_take_several_messages_of_one_revision) {
   ASSERT_EQ(part.entries.size(), 1000U);
   EXPECT_EQ(part.entries.front().key, "k0500");
   EXPECT_TRUE(part.more);
+}
+
+TEST(EtcdStoreTest, a_scan_is_of_one_revision_whatever_is_changed_meanwhile) {
+  const auto store = shared_etcd().open_store();
+  const Revision start = put_many(*store, 3000, "old");
+  const auto scan = store->scan("");
+  int pages = 0, entries = 0;
+  for (bool more = true; more; ++pages) {
+    const Page page = must(scan->next(make_op()));
+    EXPECT_EQ(page.revision, start);
+    for (const Entry& entry : page.entries) EXPECT_EQ(entry.key, fmt::format("k{:04}", entries++));
+    for (const Entry& entry : page.entries) EXPECT_EQ(entry.value, "old");
+    must(store->commit(make_op(), {{}, {Put{"k2999", "new"}, Erase{"k2998"}, Put{"k2997x", "new"}}}));
+    more = page.more;
+  }
+  EXPECT_EQ(entries, 3000);
+  EXPECT_GT(pages, 2);
+}
+
+TEST(EtcdStoreTest, a_scan_whose_revision_is_compacted_goes_on_with_a_newer_one) {
+  const auto store = shared_etcd().open_store({.keep = 1, .step = 1});
+  const Revision start = put_many(*store, 3000, "old");
+  const auto scan = store->scan("");
+  Page page = must(scan->next(make_op()));
+  while (page.entries.empty()) page = must(scan->next(make_op()));
+  EXPECT_EQ(page.revision, start);
+  size_t entries = page.entries.size();
+  Revision last;
+  for (int i = 0; i < 10; ++i) last = put(*store, "k2999", "new");
+  std::string newest;
+  while (page.more) {
+    page = must(scan->next(make_op()));
+    EXPECT_EQ(page.revision, last);
+    entries += page.entries.size();
+    if (!page.entries.empty()) newest = page.entries.back().value;
+  }
+  EXPECT_EQ(entries, 3000U);
+  EXPECT_EQ(newest, "new");
+}
+
+TEST(EtcdStoreTest, a_list_that_narrows_its_requests_knows_whether_there_is_more) {
+  const auto store = shared_etcd().open_store();
+  put_many(*store, 3000, "value");
+  const Page most = must(store->list(make_op(), "k", "", 2999));
+  EXPECT_EQ(most.entries.size(), 2999U);
+  EXPECT_TRUE(most.more);
+  const Page all = must(store->list(make_op(), "k", "", 3000));
+  EXPECT_EQ(all.entries.size(), 3000U);
+  EXPECT_FALSE(all.more);
 }
 
 TEST(EtcdStoreTest, watches_go_on_without_gaps_after_a_crash_of_etcd) {

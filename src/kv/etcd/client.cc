@@ -43,12 +43,12 @@ Client::Client(Settings settings, const Clock& clock) : settings_(std::move(sett
         endpoint, endpoint.tls ? grpc::SslCredentials(settings_.tls) : grpc::InsecureChannelCredentials()));
 }
 
-Result<> Client::read(const Op& op, std::string_view doing, const Attempt& attempt) {
-  const SteadyTime give_up = clock_.now() + patience();
+Result<> Client::read(const Op& op, std::string_view doing, const Attempt& attempt, Millis each_try) {
+  const SteadyTime give_up = clock_.now() + patience(each_try);
   for (;;) {
     TRY(op.check(doing));
     Member& member = preferred();
-    Outcome outcome = send(op.with_timeout(kTry), member, attempt);
+    Outcome outcome = send(op.with_timeout(each_try), member, attempt);
     if (outcome.status.ok()) return {};
     outcome.sent = Sent::harmless;
     if (!goes_on(member, outcome, give_up)) return error_of(outcome.status, Sent::harmless, doing);

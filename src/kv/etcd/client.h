@@ -66,7 +66,8 @@ class Client {
   using Attempt = std::function<grpc::Status(Member& member, grpc::ClientContext& context)>;
 
   // Block. `doing`: "reading a key". Errors: those of error_of().
-  Result<> read(const Op& op, std::string_view doing, const Attempt& attempt);
+  // `each_try`: how long a member may take to answer. For more than kTry one must have just answered.
+  Result<> read(const Op& op, std::string_view doing, const Attempt& attempt, Millis each_try = kTry);
   Result<> change(const Op& op, std::string_view doing, const Attempt& attempt);
 
   // For streams: the member to use, and who did not answer.
@@ -78,7 +79,7 @@ class Client {
 
   const Clock& clock() const { return clock_; }
   // The longest that a request looks for a member that answers: once around and an election.
-  Millis patience() const { return kTry * int(members_.size()) + Millis(2'000); }
+  Millis patience(Millis each_try = kTry) const { return each_try * int(members_.size()) + Millis(2'000); }
 
  private:
   struct Outcome {

@@ -96,6 +96,10 @@ Result<Page> EtcdStore::list(const Op& op, const std::string& prefix, const std:
   return parts_->ranges.list(op, prefix, after, limit);
 }
 
+std::unique_ptr<Scan> EtcdStore::scan(const std::string& prefix) {
+  return parts_->ranges.scan(prefix);
+}
+
 Result<Revision> EtcdStore::commit(const Op& op, const Txn& txn) {
   TRY(check_limits(txn));
   const auto request = request_of(txn, parts_->ranges.root());

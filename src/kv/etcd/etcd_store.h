@@ -37,6 +37,7 @@ class EtcdStore final : public Store {
 
   Result<std::optional<Entry>> get(const Op& op, const std::string& key) override;
   Result<Page> list(const Op& op, const std::string& prefix, const std::string& after, size_t limit) override;
+  std::unique_ptr<Scan> scan(const std::string& prefix) override;
   Result<Revision> commit(const Op& op, const Txn& txn) override;
   Result<std::unique_ptr<Watch>> watch(const std::string& prefix, Revision from,
                                        std::function<void(const WatchBatch&)> on_batch) override;

@@ -4,32 +4,37 @@
 #include "kv/rules.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace volplugin::kv {
 namespace {
 
 // A message holds as many entries as are asked for, of whatever size: the first one is small, and the
 // next ones are as large as the entries seen so far allow.
-constexpr size_t kFirstChunk = 128;
+constexpr size_t kFirstChunk = Store::kMaxPageBytes / Store::kMaxValueBytes;
 constexpr size_t kGrowth = 16;
-constexpr size_t kMessageBytes = 8 * 1024 * 1024;
-constexpr int kMaxTries = 5;                 // of a list whose revision is compacted under it
+constexpr size_t kMessageBytes = 2 * 1024 * 1024;  // in the time of one try also over a slow network
+constexpr int kMaxTries = 5;                 // of what has to be of one revision, and is compacted under it
 constexpr std::uint64_t kFirstRevision = 1;  // etcd has it before anything was put
 
-size_t next_chunk(size_t chunk, size_t entries, size_t bytes) {
-  const size_t average = bytes / entries + 1;
-  return std::clamp<size_t>(kMessageBytes / average, 1, chunk * kGrowth);
+// The last message may have been more than a page may hold.
+void trim(Page& page) {
+  size_t bytes = 0, kept = 0;
+  for (; kept < page.entries.size() && bytes < Store::kMaxPageBytes; ++kept)
+    bytes += page.entries[kept].key.size() + page.entries[kept].value.size();
+  page.entries.resize(kept);
 }
 
 }  // namespace
 
 Result<etcdserverpb::RangeResponse> Ranges::range(const Op& op, const etcdserverpb::RangeRequest& request,
-                                                  std::string_view doing) {
+                                                  std::string_view doing, Millis each_try) {
   etcdserverpb::RangeResponse response;
-  TRY(client_.read(op, doing, [&](Member& member, grpc::ClientContext& context) {
-    return member.kv->Range(&context, request, &response);
-  }));
+  TRY(client_.read(
+      op, doing,
+      [&](Member& member, grpc::ClientContext& context) {
+        return member.kv->Range(&context, request, &response);
+      },
+      each_try));
   return response;
 }
 
@@ -50,57 +55,110 @@ Result<Revision> Ranges::revision(const Op& op) {
   return revision_of(TRY(range(op, request, "reading the revision")).header());
 }
 
-Result<Page> Ranges::list(const Op& op, const std::string& prefix, const std::string& after, size_t limit) {
-  return pages(op, {prefix, after, limit, Store::kMaxPageBytes});
+Ranges::Walk Ranges::begin(const std::string& prefix, const std::string& after, Millis each_try) const {
+  const std::string all = root_ + prefix;
+  return {{root_ + first_key(prefix, after), end_key(all), all.size()}, kFirstChunk, each_try};
 }
 
-Result<Page> Ranges::snapshot(const Op& op, const std::string& prefix) {
-  constexpr size_t kAll = std::numeric_limits<size_t>::max();
-  return pages(op, {prefix, "", kAll, kAll});
+// One request: adds at most `most` entries to the page. Nothing has changed after an error.
+Result<> Ranges::step(const Op& op, Walk& walk, size_t most, Page& page) {
+  etcdserverpb::RangeRequest request;
+  request.set_key(walk.stride.from());
+  request.set_range_end(walk.stride.bound());
+  request.set_limit(std::int64_t(std::min(walk.chunk, most)));
+  request.set_revision(std::int64_t(walk.revision.value));
+  auto response = TRY(range(op, request, "listing keys", walk.each_try));
+  auto& found = *response.mutable_kvs();
+  if (walk.revision.value == 0) walk.revision = revision_of(response.header());
+  page.revision = walk.revision;
+  page.entries.reserve(page.entries.size() + size_t(found.size()));
+  walk.count =
+      std::max(std::uint64_t(response.count()), std::uint64_t(found.size()) + (response.more() ? 1 : 0));
+  Stride::Answer answer{"", "", std::uint64_t(found.size()), response.more(), walk.count, walk.chunk};
+  if (!found.empty()) answer.first = found[0].key(), answer.last = found[found.size() - 1].key();
+  walk.stride.take(answer);
+  for (auto& kv : found) {
+    walk.bytes += kv.key().size() - root_.size() + kv.value().size();
+    page.entries.push_back({kv.key().substr(root_.size()), std::move(*kv.mutable_value()),
+                            Revision{std::uint64_t(kv.mod_revision())}});
+  }
+  walk.entries += std::uint64_t(found.size());
+  if (walk.entries > 0)
+    walk.chunk = std::clamp<size_t>(kMessageBytes / (walk.bytes / walk.entries + 1), 1, walk.chunk * kGrowth);
+  return {};
 }
 
-Result<Page> Ranges::pages(const Op& op, const Query& query) {
+// `attempt` reads a Page of one revision, and fails when that is compacted meanwhile.
+template <class Attempt>
+Result<Page> Ranges::uncompacted(const std::string& prefix, Attempt attempt) {
   for (int tries = 1;; ++tries) {
-    auto page = pages_at_once(op, query);
-    // Compacted between the first and the last request of one list.
+    Result<Page> page = attempt();
     if (page || page.error().code != Code::invalid_argument) return page;
     if (tries < kMaxTries) continue;
     return make_error(Code::unavailable,
-                      fmt::format("the history is compacted too fast to list '{}'", printable(query.prefix)));
+                      fmt::format("the history is compacted too fast to list '{}'", printable(prefix)));
   }
 }
 
-Result<Page> Ranges::pages_at_once(const Op& op, const Query& query) {
+Result<Page> Ranges::list(const Op& op, const std::string& prefix, const std::string& after, size_t limit) {
+  return uncompacted(prefix, [&] { return list_once(op, prefix, after, limit); });
+}
+
+Result<Page> Ranges::list_once(const Op& op, const std::string& prefix, const std::string& after,
+                               size_t limit) {
   Page page;
-  size_t bytes = 0, chunk = kFirstChunk;
-  etcdserverpb::RangeRequest request;
-  request.set_key(root_ + first_key(query.prefix, query.after));
-  request.set_range_end(end_key(root_ + query.prefix));
-  if (request.key() >= request.range_end()) {
+  Walk walk = begin(prefix, after, Client::kTry);
+  if (walk.stride.done()) {
     page.revision = TRY(revision(op));
     return page;
   }
+  std::uint64_t all = 0;  // from the beginning of the page: what the first request is for
   do {
-    request.set_limit(std::int64_t(std::min(chunk, query.entries - page.entries.size())));
-    auto response = TRY(range(op, request, "listing keys"));
-    if (request.revision() == 0) {
-      page.revision = revision_of(response.header());
-      request.set_revision(response.header().revision());
+    TRY(step(op, walk, limit - page.entries.size(), page));
+    if (all == 0) all = walk.count;
+  } while (!walk.stride.done() && page.entries.size() < limit && walk.bytes < Store::kMaxPageBytes);
+  trim(page);
+  page.more = page.entries.size() < all;
+  return page;
+}
+
+// One message is a page, so that no more than that is in memory.
+class Ranges::WholeScan final : public Scan {
+ public:
+  WholeScan(Ranges& ranges, const std::string& prefix)
+      : ranges_(ranges), walk_(ranges.begin(prefix, "", kLongTry)) {}
+
+  Result<Page> next(const Op& op) override {
+    Page page;
+    page.revision = walk_.revision;
+    while (page.entries.empty() && !walk_.stride.done()) {
+      auto done = ranges_.step(op, walk_, Store::kMaxPage, page);
+      if (!done && done.error().code == Code::invalid_argument && walk_.revision.value != 0)
+        walk_.revision = {};  // compacted: from here on a newer one
+      else
+        TRY(std::move(done));
     }
-    page.more = response.more();
-    for (auto& kv : *response.mutable_kvs()) {
-      if (bytes >= query.bytes) {
-        page.more = true;
-        return page;
-      }
-      bytes += kv.key().size() - root_.size() + kv.value().size();
-      page.entries.push_back({kv.key().substr(root_.size()), std::move(*kv.mutable_value()),
-                              Revision{std::uint64_t(kv.mod_revision())}});
-    }
-    if (page.entries.empty()) break;
-    request.set_key(root_ + page.entries.back().key + '\0');
-    chunk = next_chunk(chunk, page.entries.size(), bytes);
-  } while (page.more && page.entries.size() < query.entries && bytes < query.bytes);
+    page.more = !walk_.stride.done();
+    return page;
+  }
+
+ private:
+  Ranges& ranges_;
+  Walk walk_;
+};
+
+std::unique_ptr<Scan> Ranges::scan(const std::string& prefix) {
+  return std::make_unique<WholeScan>(*this, prefix);
+}
+
+Result<Page> Ranges::snapshot(const Op& op, const std::string& prefix) {
+  return uncompacted(prefix, [&] { return snapshot_once(op, prefix); });
+}
+
+Result<Page> Ranges::snapshot_once(const Op& op, const std::string& prefix) {
+  Page page;
+  Walk walk = begin(prefix, "", kLongTry);
+  while (!walk.stride.done()) TRY(step(op, walk, Store::kMaxPage, page));
   return page;
 }
 

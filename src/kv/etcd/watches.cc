@@ -17,9 +17,9 @@
 namespace volplugin::kv {
 namespace {
 
-constexpr Millis kReconnect{200};    // after a stream broke
-constexpr Millis kSnapshot{30'000};  // the most that reading one takes
-constexpr Millis kIdle{3'600'000};   // nothing to look after: only poke() wakes
+constexpr Millis kReconnect{200};     // after a stream broke
+constexpr Millis kSnapshot{600'000};  // the most that reading one takes; each request has a limit of its own
+constexpr Millis kIdle{3'600'000};    // nothing to look after: only poke() wakes
 
 Event event_of(etcdserverpb::Event& event, const std::string& root) {
   auto& kv = *event.mutable_kv();
