@@ -218,7 +218,15 @@ Result<> ControlPlane::wait_for_others(const Op& op, const model::VolumeId& id) 
 // who began it cannot acknowledge it any more.
 Result<model::Record<model::Volume>> ControlPlane::take_charge(const Op& op, const VolumeRecord& record) {
   const bool creating = record->value.phase == model::Phase::creating;
-  if (!creating && record->value.worker == presence_.name()) return record;
+  if (!creating && record->value.worker == presence_.name()) {
+    // The last commit of this very volmaster may have been made although it failed.
+    const std::string name = record->value.id.name();
+    TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, name));
+    const auto now = parts_.catalog.volumes.find(name);
+    if (now && now->revision == record->revision) return record;
+    return make_error(Code::conflict,
+                      fmt::format("volume '{}' was changed meanwhile: look at it and try again", name));
+  }
   TRY(presence_.announce(op));
   model::Volume mine = record->value;
   mine.worker = presence_.name();

@@ -50,6 +50,7 @@ INSTANTIATE_TEST_SUITE_P(
                     444,    // another volmaster's record was taken for the own one
                     208,    // a stale cache kept the record of a host that gave it back after it was fenced
                     5505,   // an image made by who was overtaken meanwhile stayed when removing it failed
+                    1119,   // an image was deleted although the record had become ready again
                     1530,   // a late request to mount replaced the claim of who had it mounted
                     1034),  // a lease was renewed for ever whose session another one had replaced
     [](const auto& seed) { return std::to_string(seed.param); });

@@ -49,6 +49,7 @@ void World::prolong() {
 
 void World::deliver() {
   const size_t watch = static_cast<size_t>(chance_.below(store_.watches()));
+  if (watch == slow_watch_ && !chance_.one_in(12)) return;
   if (store_.deliver(watch, static_cast<size_t>(1 + chance_.below(6)))) note("deliver to watch {}", watch);
 }
 

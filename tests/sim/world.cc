@@ -56,6 +56,7 @@ World::World(std::uint64_t seed) : chance_(seed), directory_(scratch()) {
     weighed_.push_back(kind);
     weight_ += kind.weight;
   }
+  if (chance_.one_in(3)) slow_watch_ = static_cast<size_t>(chance_.below(kMasters));
 }
 
 World::~World() {

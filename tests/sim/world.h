@@ -11,6 +11,7 @@
 #include "truth.h"
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -116,7 +117,8 @@ class World final : public Courier {
   Link persons_link_;
   Network persons_network_{*this, person_, persons_link_};
   std::deque<Request> late_;
-  std::vector<Weighed> weighed_;  // of this run
+  std::optional<size_t> slow_watch_;  // in some runs: its cache is far behind
+  std::vector<Weighed> weighed_;      // of this run
   std::uint64_t weight_ = 0;
   int calm_ = 0;   // no trouble, nothing in between
   int depth_ = 0;  // of steps inside steps
