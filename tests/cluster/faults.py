@@ -7,10 +7,16 @@ It is called in the test's own thread. Not there yet:
 - the volmaster an agent talks to is lost, and the agent goes to another one: Cluster(masters=(0, 1, 2))."""
 import contextlib
 import dataclasses
+import datetime
+import re
 import time
 import typing
 
+from cluster.hosts import Clock
+from support.daemons import wait_until
+
 ETCD_OUTAGE = 10  # seconds
+DAY = 24 * 60 * 60
 
 
 @dataclasses.dataclass
@@ -69,6 +75,36 @@ def volplugin_paused(cluster):
     cluster.hosts[1].pause("volplugin")
     yield
     cluster.hosts[1].resume("volplugin")
+
+
+# The wall clock of a program: a day on, then two days back.
+
+def _clock(name, number, program, goes_on):
+    def inject(cluster):
+        host = cluster.hosts[number]
+        clock = Clock(host.dir / f"{program}.clock")
+        host.kill(program)
+        host.start(program, clock=clock)
+        clock.jump(+DAY)
+        wait_until(lambda: day_of_log(host, program) > 0, f"the clock of {program} is a day ahead")
+        clock.jump(-DAY)
+        wait_until(lambda: day_of_log(host, program) < 0, f"the clock of {program} is a day late")
+        yield
+        host.kill(program)
+        host.start(program)
+    inject.__name__ = name
+    fault(4, goes_on)(inject)
+
+
+def day_of_log(host, program):
+    """How many days the program's last line is ahead of us."""
+    lines = [line for line in host.log(program).splitlines() if re.match(r"\d{4}-\d\d-\d\dT", line)]
+    ahead = datetime.datetime.fromisoformat(lines[-1][:23]) - datetime.datetime.utcnow()
+    return round(ahead / datetime.timedelta(days=1))
+
+
+_clock("volmaster_clock_jumps", 0, "volmaster", (0, 1, 2))
+_clock("volplugin_clock_jumps", 1, "volplugin", (0, 1, 2))
 
 
 # The network of a host with an agent, and of the host with volmaster.

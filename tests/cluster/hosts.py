@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ClusterHost: a machine of its own as far as mounts, network, name and /run/docker go, with the product on it."""
 import http.client
+import pathlib
+import platform
 import signal
 import subprocess
 import uuid
@@ -12,8 +14,28 @@ from support.engine import Engine
 from support.host import Host
 
 PORT = 9005
+FAKETIME = pathlib.Path("/usr/lib") / f"{platform.machine()}-linux-gnu" / "faketime/libfaketimeMT.so.1"
 PATIENCE_OF_THE_ENGINE = 120  # for Create and Mount; it waits 60 s for the rest
 DRIVER = "volplugin"
+
+
+class Clock:
+    """The wall clock of a program, told through libfaketime: jump() sets it off from the machine's. The monotonic clock
+    goes on, as that of a machine does whose time is set. Not for etcd: programs in Go ask the kernel by themselves."""
+
+    def __init__(self, file):
+        self.file = file
+        self.jump(0)
+
+    def environment(self):
+        assert FAKETIME.exists(), "the package libfaketime is missing"
+        return ["env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME_TIMESTAMP_FILE={self.file}", "FAKETIME_CACHE_DURATION=1",
+                "FAKETIME_DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_RESET=1"]
+
+    def jump(self, seconds):
+        new = self.file.with_suffix(".new")
+        new.write_text(f"{seconds:+}\n")
+        new.rename(self.file)
 
 
 class ClusterHost:
@@ -41,14 +63,15 @@ class ClusterHost:
 
     # Programs.
 
-    def start(self, program, wait=True):
-        """The same program again finds what it left."""
+    def start(self, program, wait=True, clock=None):
+        """The same program again finds what it left. `clock`: a Clock, for volmaster and volplugin."""
         if program == "dockerd":
             self.engine.start(wait)
             self.daemons[program] = self.engine.daemon
             return self
         flags = self._volmaster() if program == "volmaster" else self._volplugin()
-        self.daemons[program] = Daemon(self.host.enter([BIN / program, *flags, *self.cluster.backend_flags]),
+        by_clock = clock.environment() if clock else []
+        self.daemons[program] = Daemon(self.host.enter([*by_clock, BIN / program, *flags, *self.cluster.backend_flags]),
                                        self.dir / f"{program}.log").start()
         if wait:
             self.wait_for(program)
@@ -65,8 +88,8 @@ class ClusterHost:
                 f"unix://{self.api_socket}", *etcd]
 
     def _volplugin(self):
-        return ["--data-dir", self.dir / "data", "--plugin-socket", self.plugin_socket, "--host-label", self.name,
-                "--master", self.master, *self.cluster.agent_flags]
+        return ["--debug", "--data-dir", self.dir / "data", "--plugin-socket", self.plugin_socket,
+                "--host-label", self.name, "--master", self.master, *self.cluster.agent_flags]
 
     def finish_engine(self):
         """Waits for dockerd and gives it the image for containers."""
