@@ -4,11 +4,9 @@
 #include "backend/rbd/rbd_backend.h"
 #include "base/check.h"
 #include "os/file.h"
-#include "os/scratch.h"
 #include "tests/contract/ceph_cluster.h"
 #include "tests/contract/foreign_mount.h"
 
-#include <array>
 #include <filesystem>
 
 #include <signal.h>
@@ -21,91 +19,83 @@ Op an_op() {
   return Op(system_clock(), Millis(60'000), "test", "test");
 }
 
-class CephEnvironment final : public BackendEnvironment {
- public:
-  CephEnvironment() {
-    if (!unable().empty()) return;
-    static const bool made = make_pools();
-    CHECK(made);
-    restart();
-    other_ = open("host2");
-  }
-  ~CephEnvironment() override {
-    if (!unable().empty()) return;
-    for (const char* pool : kPools) clear(pool);
-  }
-
-  std::string unable() const override { return ::geteuid() == 0 ? "" : "mapping images needs root"; }
-  Backend& backend() override { return *backend_; }
-  void restart() override { backend_ = open("host1"); }
-  Backend* other_host() override { return other_.get(); }
-
-  void put_foreign(const std::string& image) override {
-    shared_ceph().rbd({"create", "--size", "3", pool() + "/" + image});
-  }
-  bool foreign_untouched(const std::string& image) override {
-    return shared_ceph().rbd({"info", pool() + "/" + image}).find("size 3 MiB") != std::string::npos;
-  }
-
-  std::shared_ptr<void> use_elsewhere(const std::string& device) override {
-    return mount_elsewhere(device, dir_ / "elsewhere");
-  }
-  bool holds_data() const override { return true; }
-  bool overcommits() const override { return true; }
-  std::shared_ptr<void> freeze(const std::string& host) override {
-    auto servers = servers_of(host);
-    for (const pid_t server : servers) ::kill(server, SIGSTOP);
-    return std::shared_ptr<void>(this, [servers = std::move(servers)](void*) {
-      for (const pid_t server : servers) ::kill(server, SIGCONT);
-    });
-  }
-  int affordable(int repetitions) const override { return (repetitions + 4) / 5; }
-
- private:
-  static constexpr std::array kPools{"pool", "another-pool"};
-
-  // Emptied after each test: making new ones takes much longer.
-  static bool make_pools() {
-    for (const char* pool : kPools) shared_ceph().make_pool(pool);
-    return true;
-  }
-  std::unique_ptr<Backend> open(const std::string& host) {
-    RbdConfig config{.ceph = {}, .pools = {}, .state_dir = dir_ / "state", .host = host};
-    config.ceph.conf = shared_ceph().conf();
-    config.attach = RbdAttach::userspace;
-    auto opened = RbdBackend::open(system_clock(), std::move(config));
-    CHECK(opened);
-    return std::move(*opened);
-  }
-  // What serves the devices of the host.
-  std::vector<pid_t> servers_of(const std::string& host) const {
-    std::vector<pid_t> found;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      const auto line = os::read_file(entry.path() / "cmdline");
-      if (line && line->find(dir_ / ("state/" + host + "/")) != line->npos)
-        found.push_back(std::stoi(entry.path().filename()));
-    }
-    return found;
-  }
-  void clear(const std::string& pool) {
-    const auto images = backend_->list(an_op(), pool);
-    CHECK(images);
-    for (const auto& image : *images) {
-      const ImageKey key{pool, image.image, image.uid};
-      (void)other_->detach(an_op(), key, nullptr);
-      (void)backend_->detach(an_op(), key, nullptr);
-      CHECK(backend_->remove(an_op(), key));
-    }
-    std::string names = shared_ceph().rbd({"ls", pool});
-    for (size_t end = 0; (end = names.find('\n')) != names.npos; names.erase(0, end + 1))
-      shared_ceph().rbd({"rm", "--no-progress", pool + "/" + names.substr(0, end)});
-  }
-
-  os::ScratchDir dir_;
-  std::unique_ptr<Backend> other_, backend_;
-};
-
 }  // namespace
+
+CephEnvironment::CephEnvironment() {
+  if (!unable().empty()) return;
+  static const bool made = make_pools();
+  CHECK(made);
+  restart();
+  other_ = open("host2");
+}
+
+CephEnvironment::~CephEnvironment() {
+  if (!unable().empty()) return;
+  for (const char* pool : kPools) clear(pool);
+}
+
+std::string CephEnvironment::unable() const {
+  return ::geteuid() == 0 ? "" : "mapping images needs root";
+}
+
+// Emptied after each test: making new ones takes much longer.
+bool CephEnvironment::make_pools() {
+  for (const char* pool : kPools) shared_ceph().make_pool(pool);
+  return true;
+}
+
+std::unique_ptr<Backend> CephEnvironment::open(const std::string& host) {
+  RbdConfig config{.ceph = {}, .pools = {}, .state_dir = dir_ / "state", .host = host};
+  config.ceph.conf = shared_ceph().conf();
+  config.attach = RbdAttach::userspace;
+  auto opened = RbdBackend::open(system_clock(), std::move(config));
+  CHECK(opened);
+  return std::move(*opened);
+}
+
+void CephEnvironment::put_foreign(const std::string& image) {
+  shared_ceph().rbd({"create", "--size", "3", pool() + "/" + image});
+}
+
+bool CephEnvironment::foreign_untouched(const std::string& image) {
+  return shared_ceph().rbd({"info", pool() + "/" + image}).find("size 3 MiB") != std::string::npos;
+}
+
+std::shared_ptr<void> CephEnvironment::use_elsewhere(const std::string& device) {
+  return mount_elsewhere(device, dir_ / "elsewhere");
+}
+
+std::shared_ptr<void> CephEnvironment::freeze(const std::string& host) {
+  auto servers = servers_of(host);
+  for (const pid_t server : servers) ::kill(server, SIGSTOP);
+  return std::shared_ptr<void>(this, [servers = std::move(servers)](void*) {
+    for (const pid_t server : servers) ::kill(server, SIGCONT);
+  });
+}
+
+std::vector<pid_t> CephEnvironment::servers_of(const std::string& host) const {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const auto line = os::read_file(entry.path() / "cmdline");
+    if (line && line->find(dir_ / ("state/" + host + "/")) != line->npos)
+      found.push_back(std::stoi(entry.path().filename()));
+  }
+  return found;
+}
+
+void CephEnvironment::clear(const std::string& pool) {
+  const auto images = backend_->list(an_op(), pool);
+  CHECK(images);
+  for (const auto& image : *images) {
+    const ImageKey key{pool, image.image, image.uid};
+    (void)other_->detach(an_op(), key, nullptr);
+    (void)backend_->detach(an_op(), key, nullptr);
+    CHECK(backend_->remove(an_op(), key));
+  }
+  std::string names = shared_ceph().rbd({"ls", pool});
+  for (size_t end = 0; (end = names.find('\n')) != names.npos; names.erase(0, end + 1))
+    shared_ceph().rbd({"rm", "--no-progress", pool + "/" + names.substr(0, end)});
+}
 
 std::vector<BackendCase> ceph_environments() {
   return {{"ceph", [] { return std::make_unique<CephEnvironment>(); }, true}};

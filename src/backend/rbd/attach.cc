@@ -14,6 +14,8 @@
 namespace volplugin::backend {
 namespace {
 
+// What a host had under way when it was switched off is gone long before.
+constexpr std::chrono::hours kGoneTime{1};
 constexpr mode_t kDirectoryMode = 0700, kFileMode = 0600;
 
 std::string name_of(const ImageKey& key) {
@@ -21,7 +23,7 @@ std::string name_of(const ImageKey& key) {
 }
 
 // Which image the directory is about: its volume's uid and its id.
-std::string memory_of(const LocalImage& image) {
+std::string memory_file(const LocalImage& image) {
   return image.directory + "/image";
 }
 
@@ -36,18 +38,22 @@ LocalImage RbdBackend::local(const ImageKey& key, const std::string& id) const {
           fmt::format("{}/{}/{}/{}", config_.state_dir, config_.host, key.pool, key.image)};
 }
 
-// The image as this host had it mapped last, if it is that of the key; nullopt: nothing was, or all is
-// cleared away.
-Result<std::optional<LocalImage>> RbdBackend::remembered(const ImageKey& key) const {
-  LocalImage image = local(key, "");
-  const auto text = os::read_file(memory_of(image));
-  if (!text && text.error().code == Code::not_found) return std::optional<LocalImage>();
+// What this host had mapped last under that name; nullopt: nothing was, or all is cleared away.
+Result<std::optional<RbdBackend::Memory>> RbdBackend::memory_of(const ImageKey& key) const {
+  Memory memory{"", local(key, "")};
+  const auto text = os::read_file(memory_file(memory.image));
+  if (!text && text.error().code == Code::not_found) return std::optional<Memory>();
   if (!text) return text.error();
   std::istringstream words(*text);
-  std::string uid;
-  words >> uid >> image.id;
-  if (uid != key.uid) return std::optional<LocalImage>();
-  return std::optional(std::move(image));
+  words >> memory.uid >> memory.image.id;
+  return std::optional(std::move(memory));
+}
+
+// The same, if it is the image of the key.
+Result<std::optional<LocalImage>> RbdBackend::remembered(const ImageKey& key) const {
+  auto memory = TRY(memory_of(key));
+  if (!memory || memory->uid != key.uid) return std::optional<LocalImage>();
+  return std::optional(std::move(memory->image));
 }
 
 Result<std::unique_ptr<Attachment>> RbdBackend::attach_image(const Work& work) {
@@ -56,9 +62,25 @@ Result<std::unique_ptr<Attachment>> RbdBackend::attach_image(const Work& work) {
   const auto notes = TRY(read_notes(work));
   TRY(require_ours(work.key, notes, *image));
   const LocalImage here = local(work.key, image->id);
-  const bool mapped = TRY(remembered(work.key)) && TRY(mapper_->anything_left(here));
+  TRY(clear_earlier(work, here));
+  const bool mapped = TRY(mapper_->anything_left(here));
+  if (mapped && !TRY(remembered(work.key)))
+    return make_error(
+        Code::busy,
+        fmt::format("image '{}' is mapped on this host by somebody else: unmap it first", name_of(work.key)));
   TRY(make_way(work, notes, mapped));
   return map_and_note(work, here);
+}
+
+// An earlier image of that name may still be mapped here: it was removed while this host could not be
+// reached.
+Result<> RbdBackend::clear_earlier(const Work& work, const LocalImage& image) {
+  const auto memory = TRY(memory_of(work.key));
+  if (!memory || (memory->uid == work.key.uid && memory->image.id == image.id)) return {};
+  if (const auto device = TRY(mapper_->find(memory->image)); device && TRY(os::in_use(device->device())))
+    return make_error(Code::busy, fmt::format("'{}' still shows an earlier image '{}' and is in use",
+                                              device->device(), name_of(work.key)));
+  return mapper_->unmap(work.op, memory->image);
 }
 
 // Whoever held the image before and is gone is shut out; whoever is there is in the way.
@@ -75,7 +97,8 @@ Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, bool ma
   for (const auto& [host, clients] : notes.holders) {
     if (notes.fenced.contains(host)) continue;
     if (host == me) {
-      if (!mapped) TRY(shut_out(work, clients));  // of this host before it was started anew
+      // Of this host before it was started anew.
+      if (!mapped) TRY(shut_out(work, clients, kGoneTime));
       continue;
     }
     for (const auto& client : clients)
@@ -89,7 +112,7 @@ Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, bool ma
 
 Result<std::unique_ptr<Attachment>> RbdBackend::map_and_note(const Work& work, const LocalImage& image) {
   TRY(os::ensure_directory(image.directory, kDirectoryMode));
-  TRY(os::write_file_atomically(memory_of(image), fmt::format("{} {}\n", work.key.uid, image.id), kFileMode,
+  TRY(os::write_file_atomically(memory_file(image), fmt::format("{} {}\n", work.key.uid, image.id), kFileMode,
                                 os::Durability::none));
   auto mapped = mapper_->map(work.op, image);
   auto noted = mapped ? note_holding(work, image) : Result<>(mapped.error());

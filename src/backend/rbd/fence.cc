@@ -32,11 +32,11 @@ Result<> RbdBackend::fence_host(const Work& work, const std::string& host) {
   const auto owner = TRY(work.ceph.lock_owner(work.key.pool, work.key.image));
   if (owner && !held_for_another(notes, host, *owner)) add(clients, {*owner});
   TRY(set_note(work, name, note::value_of(clients)));
-  return shut_out(work, clients);
+  return shut_out(work, clients, kFenceTime);
 }
 
-Result<> RbdBackend::shut_out(const Work& work, const Clients& clients) {
-  for (const auto& client : clients) TRY(work.ceph.blocklist(client, kFenceTime));
+Result<> RbdBackend::shut_out(const Work& work, const Clients& clients, std::chrono::seconds time) {
+  for (const auto& client : clients) TRY(work.ceph.blocklist(client, time));
   const auto owner = TRY(work.ceph.lock_owner(work.key.pool, work.key.image));
   if (owner && std::ranges::find(clients, *owner) != clients.end())
     TRY(work.ceph.break_lock(work.key.pool, work.key.image, *owner));

@@ -82,7 +82,13 @@ class RbdBackend final : public Backend, private Fencing {
 
   // attach.cc
   LocalImage local(const ImageKey& key, const std::string& id) const;
+  struct Memory {
+    std::string uid;
+    LocalImage image;
+  };
+  Result<std::optional<Memory>> memory_of(const ImageKey& key) const;
   Result<std::optional<LocalImage>> remembered(const ImageKey& key) const;
+  Result<> clear_earlier(const Work& work, const LocalImage& image);
   Result<std::unique_ptr<Attachment>> attach_image(const Work& work);
   Result<> make_way(const Work& work, const ImageNotes& notes, bool mapped);
   Result<std::unique_ptr<Attachment>> map_and_note(const Work& work, const LocalImage& image);
@@ -94,7 +100,7 @@ class RbdBackend final : public Backend, private Fencing {
 
   // fence.cc
   static Result<> fence_host(const Work& work, const std::string& host);
-  static Result<> shut_out(const Work& work, const Clients& clients);
+  static Result<> shut_out(const Work& work, const Clients& clients, std::chrono::seconds time);
   static Result<> lift_host(const Work& work, const std::string& host);
 
   static Result<PoolInfo> pool_info(CephConnection& ceph, const std::string& pool);

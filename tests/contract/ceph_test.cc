@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// What only the ceph driver has to cope with, on a real cluster.
+#include "backend/rbd/rbd_backend.h"
+#include "os/scratch.h"
+#include "tests/contract/backend_suite.h"
+#include "tests/contract/ceph_cluster.h"
+#include "tests/contract/ceph_environment.h"
+#include "tests/contract/device_start.h"
+
+#include <signal.h>
+
+namespace volplugin::backend {
+namespace {
+
+class CephDriver : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = environment_.unable(); !why.empty()) GTEST_SKIP() << "NOT RUN: " << why;
+  }
+
+  Backend& here() { return environment_.backend(); }
+  Backend& there() { return *environment_.other_host(); }
+  static ImageKey key(const std::string& uid = "uid-1") { return {"pool", "tenant.volume", uid}; }
+  static CephCluster& ceph() { return shared_ceph(); }
+
+  void make(Backend& host, const ImageKey& image = key()) {
+    const auto made = host.ensure(make_op(), image, Bytes::mib(8));
+    ASSERT_TRUE(made) << made.error().message;
+  }
+  static std::unique_ptr<Attachment> attach(Backend& host, const ImageKey& image = key()) {
+    auto attached = host.attach(make_op(), image);
+    if (!attached) throw std::runtime_error(attached.error().message);
+    return std::move(*attached);
+  }
+  static void note(const std::string& name, const std::string& value) {
+    ceph().rados({"-p", "pool", "setomapval", "volplugin_notes", name, value});
+  }
+  static bool is_watched() {
+    return ceph().rbd({"status", "pool/tenant.volume"}).find("watcher=") != std::string::npos;
+  }
+  void switch_off(const std::string& host) {
+    for (const pid_t server : environment_.servers_of(host)) ::kill(server, SIGKILL);
+    EXPECT_TRUE(os::wait_until([&] { return environment_.servers_of(host).empty(); }));
+  }
+
+  CephEnvironment environment_;
+};
+
+TEST_F(CephDriver, AnImageWhoseMakerDiedBeforeItNotedItIsTaken) {
+  make(here(), {"pool", "tenant.other", "uid-2"});  // so that there are notes
+  ceph().rbd({"create", "--size", "8", "pool/tenant.volume"});
+  note("tenant.volume/owner", "uid-1");
+  EXPECT_EQ((*here().inspect(make_op(), key()))->uid, "") << "not yet";
+  make(here());
+  EXPECT_EQ((*here().inspect(make_op(), key()))->uid, "uid-1");
+  EXPECT_TRUE(attach(here()));
+}
+
+TEST_F(CephDriver, AnImageWithDataIsNotTakenWhateverIsNoted) {
+  make(here());
+  {
+    const auto device = attach(here());
+    ASSERT_TRUE(write_at_start(device->device(), "data"));
+  }
+  ASSERT_TRUE(here().detach(make_op(), key(), nullptr));
+  note("tenant.volume/owner", "uid-2");
+  EXPECT_EQ(code_of(here().ensure(make_op(), key("uid-2"), Bytes::mib(8))), Code::already_exists);
+  EXPECT_EQ(code_of(here().remove(make_op(), key("uid-2"))), Code::permission_denied);
+  EXPECT_TRUE(ceph().rbd({"ls", "pool"}).contains("tenant.volume\n"));
+}
+
+TEST_F(CephDriver, AnImageThatSomebodyMadeAnewIsNotOurs) {
+  make(here());
+  ceph().rbd({"rm", "--no-progress", "pool/tenant.volume"});
+  ceph().rbd({"create", "--size", "8", "pool/tenant.volume"});
+  EXPECT_EQ((*here().inspect(make_op(), key()))->uid, "");
+  EXPECT_EQ(code_of(here().attach(make_op(), key())), Code::permission_denied);
+  EXPECT_EQ(code_of(here().remove(make_op(), key())), Code::permission_denied);
+  EXPECT_EQ(code_of(here().ensure(make_op(), key(), Bytes::mib(8))), Code::already_exists);
+  EXPECT_TRUE(here().list(make_op(), "pool")->empty());
+}
+
+TEST_F(CephDriver, AHostThatWasSwitchedOffShutsItsEarlierSelfOut) {
+  make(here());
+  {
+    const auto device = attach(here());
+    ASSERT_TRUE(write_at_start(device->device(), "before"));
+    switch_off("host1");
+  }
+  environment_.restart();
+  ASSERT_TRUE(is_watched()) << "the cluster has not noticed yet, or this test proves nothing";
+  const auto device = attach(here());
+  EXPECT_EQ(read_at_start(device->device()), "before");
+  EXPECT_TRUE(write_at_start(device->device(), "after"));
+  EXPECT_EQ(ceph().blocklist().size(), 1u);
+  ceph().ceph({"osd", "blocklist", "clear"});
+}
+
+TEST_F(CephDriver, AServerThatDiedIsReplacedWhenNobodyUsesItsDevice) {
+  make(here());
+  auto device = attach(here());
+  ASSERT_TRUE(write_at_start(device->device(), "before"));
+  switch_off("host1");
+  EXPECT_FALSE(write_at_start(device->device(), "lost"));
+  EXPECT_TRUE(here().detach(make_op(), key(), std::move(device)));
+  device = attach(here());
+  EXPECT_EQ(read_at_start(device->device()), "before");
+  ceph().ceph({"osd", "blocklist", "clear"});
+}
+
+TEST_F(CephDriver, AnEarlierImageOfThatNameIsNotShown) {
+  make(here());
+  {
+    const auto device = attach(here());
+    ASSERT_TRUE(write_at_start(device->device(), "earlier"));
+  }
+  auto frozen = environment_.freeze("host1");
+  EXPECT_TRUE(os::wait_until([] { return !is_watched(); })) << "the cluster notices that it is silent";
+  ASSERT_TRUE(there().remove(make_op(), key()));
+  make(there(), key("uid-2"));
+  frozen.reset();
+  const auto device = attach(here(), key("uid-2"));
+  EXPECT_TRUE(write_at_start(device->device(), "new"));
+  EXPECT_GT((*here().inspect(make_op(), key("uid-2")))->used, Bytes{}) << "it went to the image that is there now";
+}
+
+TEST_F(CephDriver, CallsToAClusterThatHangsEndAndItGoesOn) {
+  make(here());
+  ceph().osd().pause();
+  const auto hung = here().ensure(make_op(Millis(300)), {"pool", "tenant.late", "uid-2"}, Bytes::mib(8));
+  EXPECT_EQ(code_of(hung), Code::deadline_exceeded);
+  EXPECT_EQ(hung.error().effect, Effect::unknown);
+  EXPECT_EQ(code_of(here().inspect(make_op(Millis(300)), key())), Code::deadline_exceeded);
+  ceph().osd().resume();
+  EXPECT_TRUE(here().ensure(make_op(), {"pool", "tenant.late", "uid-2"}, Bytes::mib(8)));
+  EXPECT_TRUE(attach(here()));
+}
+
+TEST_F(CephDriver, RemovingNamesWhoIsInTheWay) {
+  make(here());
+  const auto device = attach(there());
+  const auto refused = here().remove(make_op(), key());
+  EXPECT_EQ(code_of(refused), Code::busy);
+  EXPECT_TRUE(refused.error().message.contains("host 'host2' (127.0.0.1:0/")) << refused.error().message;
+}
+
+TEST_F(CephDriver, AUserWithoutRightsIsToldSo) {
+  ceph().add_user("outsider", "another-pool");
+  CephSettings settings{.conf = ceph().conf(), .user = "outsider", .keyring = ceph().keyring("client.outsider")};
+  const os::ScratchDir dir;
+  auto outsider = RbdBackend::open(
+      system_clock(), {.ceph = settings, .pools = {}, .state_dir = dir.path(), .host = "h", .attach = RbdAttach::userspace});
+  ASSERT_TRUE(outsider);
+  const auto refused = (*outsider)->ensure(make_op(), key(), Bytes::mib(8));
+  EXPECT_EQ(code_of(refused), Code::permission_denied);
+  EXPECT_EQ(refused.error().effect, Effect::none) << "nothing was begun";
+  EXPECT_TRUE((*outsider)->ensure(make_op(), {"another-pool", "t.v", "uid-1"}, Bytes::mib(8)));
+}
+
+}  // namespace
+}  // namespace volplugin::backend
