@@ -74,6 +74,7 @@ class RbdBackend final : public Backend, private Fencing {
   static Result<EnsureOutcome> accept(const Work& work, const ImageNotes& notes, const CephImage& image,
                                       Bytes size);
   static Result<EnsureOutcome> make_image(const Work& work, const ImageNotes& notes, Bytes size);
+  static Result<EnsureOutcome> make_noted_image(const Work& work, const std::string& begun, Bytes size);
   static Result<> refuse_if_too_big(const Work& work, Bytes size);
   Result<Removed> remove_image(const Work& work);
   static Result<> remove_snapshots(const Work& work);
