@@ -130,10 +130,13 @@ class ClusterHost:
         """Processes that serve images of a Ceph cluster to this host."""
         return servers_below(self.dir)
 
-    def _end_servers(self):
+    def _kill_servers(self):
         for pid in self.servers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def _end_servers(self):
+        self._kill_servers()
         for where, _, _ in self.host.mounts():
             if where.startswith(f"{self.dir}/") and where.endswith("/device"):
                 self.host.run("umount", "-l", where, check=False)
@@ -211,9 +214,8 @@ class ClusterHost:
 
     def power_off(self):
         """Every program ends at once, and what was mounted is not mounted any more."""
-        # Without their servers file systems cannot be unmounted cleanly, as when the power goes.
-        for pid in self.servers():
-            os.kill(pid, signal.SIGKILL)
+        # Without them file systems cannot be unmounted cleanly, as when the power goes.
+        self._kill_servers()
         self.stop()
         self.host.unmount_below(self.mount_root)
         self._end_servers()
@@ -227,6 +229,7 @@ class ClusterHost:
         self.start("volplugin").start("dockerd").finish_engine()
 
     def close(self):
+        self._kill_servers()  # else what waits for a cluster that hangs could not end
         self.stop()
         self.engine.clean()
         self.caller.close()

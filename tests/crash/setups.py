@@ -30,6 +30,9 @@ class Standalone:
     def start(self):
         self.plugin.start()
 
+    def kill(self):
+        self.plugin.kill()
+
     def arm(self, point, action):
         self.plugin.restart("--fault", f"{point}={action}")
 
@@ -56,6 +59,11 @@ class Split:
         self.master.start()
         self.plugin.start()
         wait_until(self.plugin.registered, "the agent is connected")
+
+    def kill(self):
+        """Everything; the agent first, so that it answers nothing about volmaster's end."""
+        self.plugin.kill()
+        self.master.stop(9)
 
     def arm(self, point, action):
         self._restart(point, "--fault", f"{point}={action}")

@@ -91,6 +91,7 @@ class RbdBackend final : public Backend, private Fencing {
   Result<> confirm_holding(const Work& work);
   Result<> detach_image(const Op& op, const ImageKey& key, std::unique_ptr<Attachment> attachment);
   Result<> let_go(const Op& op, const ImageKey& key, const LocalImage& image);
+  Result<> shut_out_dead(const Work& work);
   Result<std::unique_ptr<Attachment>> find_attachment(const Op& op, const ImageKey& key);
 
   // fence.cc
