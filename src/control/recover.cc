@@ -7,13 +7,15 @@
 namespace volplugin::control {
 namespace {
 
-constexpr Millis kNodeTimeout{20'000};  // the work of a node that hangs must not hold up the others'
+// The work of a node or a backend that hangs must not hold up the others'. What takes longer runs on, and is
+// found done by a later step.
+constexpr Millis kPartTimeout{20'000};
 
 }  // namespace
 
 std::vector<std::string> ControlPlane::recover_step(const Op& op) {
   std::vector<std::string> left;
-  std::set<std::string> silent;  // nodes that did not answer in this step
+  std::set<std::string> silent;  // nodes and backends that did not answer in this step
   for (const auto& seen : parts_.catalog.volumes.list_not_at_rest()) {
     if (!op.check("recovering")) break;
     const std::string name = seen->value.id.name();
@@ -23,12 +25,13 @@ std::vector<std::string> ControlPlane::recover_step(const Op& op) {
     if (!record || record->value.phase == model::Phase::ready) continue;
     if (presence_.other_is_there(op, record->value.worker).value_or(true)) continue;
     const bool elsewhere = record->value.node && record->value.node != settings_.local_node;
-    if (elsewhere && silent.contains(record->value.node->str())) continue;
-    const Op its_op = elsewhere ? op.with_timeout(kNodeTimeout) : op;
+    const std::string part =
+        elsewhere ? "node " + record->value.node->str() : "backend " + record->value.options.backend;
+    if (silent.contains(part)) continue;
+    const Op its_op = op.with_timeout(kPartTimeout);
     const bool removing = record->value.phase == model::Phase::removing;
     const auto done = removing ? finish_removal(its_op, record) : undo_create(its_op, record);
-    if (!done && elsewhere && done.error().code == Code::deadline_exceeded)
-      silent.insert(record->value.node->str());
+    if (!done && done.error().code == Code::deadline_exceeded) silent.insert(part);
     if (!done)
       left.push_back(fmt::format("volume '{}' stays {}: {}", name, to_string(record->value.phase),
                                  done.error().message));

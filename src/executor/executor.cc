@@ -33,10 +33,13 @@ Result<backend::Backend*> Executor::backend_of(const model::Volume& volume) cons
 
 Result<service::Made> Executor::make(const Op& op, const model::Volume& volume) {
   backend::Backend& backend = *TRY(backend_of(volume));
+  bool untouched = false;
   const auto attempt = [&]() -> Result<service::Made> {
-    const auto ensured = TRY(backend.ensure(op, key_of(volume), volume.options.size));
+    const auto ensured = backend.ensure(op, key_of(volume), volume.options.size);
+    untouched = !ensured && ensured.error().effect == Effect::none;
+    TRY(ensured);
     TRY(faults::hit(Fault::create_image_made));
-    return format(op, backend, volume, ensured.size);
+    return format(op, backend, volume, ensured->size);
   };
   auto made = attempt();
   // Not blank: an interrupted earlier attempt of this very volume, which nobody was told of (its record
@@ -51,7 +54,8 @@ Result<service::Made> Executor::make(const Op& op, const model::Volume& volume) 
   // and removing checks the uid anyway.
   const auto undone = remove_image(op.for_cleanup(kCleanupTimeout), backend, volume);
   const bool foreign = !undone && undone.error().code == Code::permission_denied;
-  error.effect = undone || foreign ? Effect::none : Effect::unknown;
+  // A storage that refused to begin may refuse to look, too: it cannot be reached, or not with this user.
+  error.effect = undone || foreign || untouched ? Effect::none : Effect::unknown;
   if (error.effect == Effect::unknown) error.message += "; undoing failed too: " + undone.error().message;
   return error;
 }

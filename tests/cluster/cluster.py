@@ -14,6 +14,7 @@ from cluster.etcd import EtcdMember
 from cluster.history import History
 from cluster.hosts import ClusterHost
 from cluster.network import NET, Switch
+from support.ceph import Ceph
 from support.daemons import wait_until
 
 TENANTS = ("tenant1", "tenant2")
@@ -22,10 +23,11 @@ POLICY = {"default-options": {"size": "16MB"}, "filesystems": {"ext4": "mkfs.ext
 
 class Cluster:
     """`masters`: numbers of the hosts that run a volmaster. `engines`: hosts run dockerd, too. `agent_flags`: further
-    ones of volplugin. `failover`: every agent and volcli is given all volmasters, its own first."""
+    ones of volplugin. `failover`: every agent and volcli is given all volmasters, its own first. `ceph`: lines of
+    configuration of a Ceph cluster, in whose pool "rbd" volumes are then, instead of the shared directory."""
 
     def __init__(self, directory, hosts=3, etcd_members=1, masters=(0,), engines=True, agent_flags=(),
-                 failover=False):
+                 failover=False, ceph=None):
         self.dir = pathlib.Path(directory)
         self.history = History()
         self.with_engines = engines
@@ -36,9 +38,11 @@ class Cluster:
         (self.pools / "default").mkdir(parents=True)
         self.backend_flags = ["--backend-option", "loop.shared=true", "--backend-option",
                               f"loop.pools_dir={self.pools}"]
-        self.etcd, self.hosts = [], []
+        self.etcd, self.hosts, self.ceph = [], [], None
         self.switch = Switch()
         try:
+            if ceph is not None:
+                self._start_ceph(ceph)
             for number in range(etcd_members):
                 self.etcd.append(EtcdMember(self.dir, number, self.address(1 + number), self.switch))
             for number in range(hosts):
@@ -46,6 +50,11 @@ class Cluster:
         except BaseException:
             self.close()
             raise
+
+    def _start_ceph(self, lines):
+        self.ceph = Ceph(self.dir / "ceph", address=f"{NET}.254", enter=self.switch.enter(), extra=lines)
+        self.ceph.start().make_pool("rbd")
+        self.backend_flags = ["--backend", "ceph", "--default-pool", "ceph=rbd", "--ceph-conf", self.ceph.conf]
 
     @staticmethod
     def address(number):
@@ -101,6 +110,8 @@ class Cluster:
 
     def images(self):
         """Names of volumes that have an image in the shared pool, with or without a record."""
+        if self.ceph:
+            return sorted(name.replace(".", "/", 1) for name in self.ceph.rbd("ls").stdout.split())
         return sorted(path.name.replace(".", "/", 1) for path in (self.pools / "default").iterdir())
 
     def devices(self):
@@ -111,6 +122,8 @@ class Cluster:
                 file = backing.read_text().strip()
                 if file.startswith(f"{self.pools}/"):
                     found[file.split("/")[-1]] = f"/dev/{backing.parts[3]}"
+                elif self.ceph and file.startswith(f"{self.dir}/") and file.endswith("/device"):
+                    found[file.split("/")[-2]] = f"/dev/{backing.parts[3]}"
         return found
 
     def mounted(self):
@@ -132,6 +145,9 @@ class Cluster:
         with contextlib.ExitStack() as stack:
             stack.callback(self._wait_for_devices)
             stack.callback(self.switch.close)
+            if self.ceph:
+                self.ceph.osd.resume()  # else nobody could let go of its devices
+                stack.callback(self.ceph.stop)
             for member in self.etcd:
                 stack.callback(member.close)
             for host in self.hosts:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ClusterHost: a machine of its own as far as mounts, network, name and /run/docker go, with the product on it."""
+import contextlib
 import http.client
+import os
 import pathlib
 import platform
 import signal
@@ -9,6 +11,7 @@ import uuid
 
 from cluster import history as outcomes
 from cluster.caller import Caller
+from support.ceph_storage import servers_below
 from support.daemons import BIN, Daemon, request, wait_until
 from support.engine import Engine
 from support.host import Host
@@ -130,6 +133,37 @@ class ClusterHost:
     def resume(self, program):
         self.daemons[program].process.send_signal(signal.SIGCONT)
 
+    # The whole machine, with what has its volumes: containers, and the servers of a Ceph cluster's images.
+
+    def freeze(self):
+        """Nothing on it runs on, until thaw()."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self):
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number):
+        pids = {daemon.process.pid for daemon in self.daemons.values() if daemon.running()}
+        pids |= self.engine.shims() | self.engine.container_processes() | set(self.servers())
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def servers(self):
+        """Processes that serve images of a Ceph cluster to this host."""
+        return servers_below(self.dir)
+
+    def _kill_servers(self):
+        for pid in self.servers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _end_servers(self):
+        self._kill_servers()
+        for where, _, _ in self.host.mounts():
+            if where.startswith(f"{self.dir}/") and where.endswith("/device"):
+                self.host.run("umount", "-l", where, check=False)
+
     def log(self, program):
         return self.engine.log() if program == "dockerd" else self.daemons[program].text()
 
@@ -203,8 +237,11 @@ class ClusterHost:
 
     def power_off(self):
         """Every program ends at once, and what was mounted is not mounted any more."""
+        # Without them file systems cannot be unmounted cleanly, as when the power goes.
+        self._kill_servers()
         self.stop()
         self.host.unmount_below(self.mount_root)
+        self._end_servers()
 
     def power_on(self):
         """A new boot: the disk is as it was."""
@@ -215,8 +252,10 @@ class ClusterHost:
         self.start("volplugin").start("dockerd").finish_engine()
 
     def close(self):
+        self._kill_servers()  # else what waits for a cluster that hangs could not end
         self.stop()
         self.engine.clean()
         self.caller.close()
         self.host.unmount_below(self.mount_root)
+        self._end_servers()
         self.host.clean()

@@ -186,6 +186,10 @@ std::string CephCluster::ceph(std::vector<std::string> arguments) {
   return run(client("ceph", conf(), std::move(arguments)));
 }
 
+std::string CephCluster::rados(std::vector<std::string> arguments) {
+  return run(client("rados", conf(), std::move(arguments)));
+}
+
 Result<os::Outcome> CephCluster::try_rbd(std::vector<std::string> arguments, Millis timeout) {
   return try_run(client("rbd", conf(), std::move(arguments)), timeout);
 }

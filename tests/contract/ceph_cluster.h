@@ -45,6 +45,7 @@ class CephCluster {
   // What the program prints.
   std::string rbd(std::vector<std::string> arguments);
   std::string ceph(std::vector<std::string> arguments);
+  std::string rados(std::vector<std::string> arguments);
   // The same for what may fail or hang: deadline_exceeded then.
   Result<os::Outcome> try_rbd(std::vector<std::string> arguments, Millis timeout);
 

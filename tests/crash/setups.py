@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two ways to run the product, for tests that make a fault point of one process go off."""
+"""The two ways to run the product, for tests that make a fault point of one process go off; and with volumes in
+a Ceph cluster, where most steps are another process's than with those of one host."""
+import itertools
 import subprocess
 
+from support.ceph_storage import CephImages
 from support.daemons import BIN, Agent, Volmaster, Volplugin, wait_until
 
 ABORTED = 134  # the exit code of a process that a fault point ended
@@ -21,11 +24,14 @@ def fault_points():
 class Standalone:
     """Everything in one process."""
 
-    def __init__(self, directory):
-        self.plugin = Volplugin(directory / "vp")
+    def __init__(self, directory, storage=None):
+        self.plugin = Volplugin(directory / "vp", storage=storage)
 
     def start(self):
         self.plugin.start()
+
+    def kill(self):
+        self.plugin.kill()
 
     def arm(self, point, action):
         self.plugin.restart("--fault", f"{point}={action}")
@@ -43,14 +49,21 @@ class Standalone:
 class Split:
     """volmaster and one agent; the process that the point belongs to has the fault."""
 
-    def __init__(self, directory):
-        self.master = Volmaster(directory / "vm")
-        self.plugin = Agent(directory / "vp", self.master, "n1")
+    volmaster_points = VOLMASTER_POINTS
+
+    def __init__(self, directory, storage=None):
+        self.master = Volmaster(directory / "vm", *(storage.flags if storage else ()))
+        self.plugin = Agent(directory / "vp", self.master, "n1", storage=storage)
 
     def start(self):
         self.master.start()
         self.plugin.start()
         wait_until(self.plugin.registered, "the agent is connected")
+
+    def kill(self):
+        """Everything; the agent first, so that it answers nothing about volmaster's end."""
+        self.plugin.kill()
+        self.master.stop(9)
 
     def arm(self, point, action):
         self._restart(point, "--fault", f"{point}={action}")
@@ -66,10 +79,39 @@ class Split:
         self.master.stop(9)
 
     def _process(self, point):
-        return self.master if point in VOLMASTER_POINTS else self.plugin
+        return self.master if point in self.volmaster_points else self.plugin
 
     def _restart(self, point, *flags):
         process = self._process(point)
         process.stop()
         process.start(*flags)
         wait_until(self.plugin.registered, "the agent is connected")
+
+
+class OnCeph:
+    """Which cluster, is set before the first is made; each system has a pool of its own."""
+
+    cluster = None
+    _numbers = itertools.count()
+
+    @classmethod
+    def storage(cls, directory):
+        return CephImages(OnCeph.cluster, OnCeph.cluster.make_pool(f"p{next(OnCeph._numbers)}"), directory)
+
+
+class CephStandalone(OnCeph, Standalone):
+    def __init__(self, directory):
+        super().__init__(directory, self.storage(directory))
+
+
+class CephSplit(OnCeph, Split):
+    """volmaster makes and removes images itself."""
+
+    volmaster_points = {point for point in fault_points() if point.startswith(("create_", "remove_"))}
+
+    def __init__(self, directory):
+        super().__init__(directory, self.storage(directory))
+
+    def clean(self):
+        super().clean()
+        self.plugin.storage.clean()  # what volmaster left

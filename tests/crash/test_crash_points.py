@@ -12,8 +12,9 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from setups import ABORTED, Split, Standalone, fault_points
+from setups import ABORTED, CephSplit, CephStandalone, OnCeph, Split, Standalone, fault_points
 from support import storage
+from support.ceph import Ceph
 from support.daemons import scratch, wait_until
 
 POINTS = fault_points()
@@ -21,7 +22,7 @@ PARALLEL = 8
 NAME = "tenant1/v"
 KEPT = "tenant1/kept"
 # What the two kinds differ in has nothing to do with where images lie.
-KINDS = [Standalone, Split] if storage.KIND == "loop" else [Standalone]
+KINDS = [Standalone, Split, CephStandalone, CephSplit] if storage.KIND == "loop" else [Standalone]
 # While armed to fail, the background goes through these points again and again, and so cannot finish.
 STAYS = {"unmount_unmounted": "unmount", "remove_image_removed": "remove"}
 
@@ -42,7 +43,11 @@ def swept(scenario):
 def outcomes(request):
     """All selected scenarios, played several at a time: most of them wait for a periodic recovery."""
     selected = [item for item in request.session.items if hasattr(item.function, "scenario")]
-    with ThreadPoolExecutor(PARALLEL) as pool:
+    with contextlib.ExitStack() as stack:
+        if any(issubclass(item.callspec.params["kind"], OnCeph) for item in selected):
+            directory = stack.enter_context(scratch("vpc-"))
+            OnCeph.cluster = stack.enter_context(Ceph(directory / "c"))
+        pool = stack.enter_context(ThreadPoolExecutor(PARALLEL))
         yield {(item.function.scenario, *item.callspec.params.values()):
                pool.submit(play, item.function.scenario, **item.callspec.params) for item in selected}
 

@@ -9,6 +9,8 @@ import subprocess
 import threading
 
 import pytest
+from setups import CephSplit, CephStandalone, OnCeph
+from support.ceph import Ceph
 from support.daemons import wait_until
 
 ROUNDS = 30
@@ -137,14 +139,14 @@ def check_data(path, client, volume):
     assert text == volume.data or volume.data is None, f"{volume.name}: {text!r} instead of {volume.data!r}"
 
 
-def load_until_killed(plugin, clients_volumes, calls):
-    """Runs all clients, and kills the daemon after so many answered calls."""
+def load_until_killed(system, plugin, clients_volumes, calls):
+    """Runs all clients, and kills the programs after so many answered calls."""
     budget = Budget(calls)
     clients = [Client(plugin, number, volumes, budget) for number, volumes in enumerate(clients_volumes)]
     for client in clients:
         client.start()
     budget.wait()
-    plugin.kill()
+    system.kill()
     for client in clients:
         client.join(60)
         assert not client.is_alive()
@@ -153,10 +155,10 @@ def load_until_killed(plugin, clients_volumes, calls):
             raise AssertionError(f"{client.name}: {client.failure!r}\n{plugin.log()[-3000:]}") from client.failure
 
 
-def recover(plugin, clients_volumes):
+def recover(system, plugin, clients_volumes):
     """After a restart: the engine ends what it had running, all records come to rest, and for every volume
     it shows whether it exists, which must be what was acknowledged."""
-    plugin.start()
+    system.start()
     for number, volumes in enumerate(clients_volumes):
         for volume in volumes:
             if volume.use is not False:
@@ -189,19 +191,37 @@ def fsck(image):
 
 @pytest.mark.parametrize("seed", [SEED])
 def test_kill_at_random_moments(volplugin, seed):
+    kill_at_random_moments(volplugin, volplugin, seed, THREADS, ROUNDS)
+
+
+@pytest.mark.parametrize("kind", [CephStandalone, CephSplit])
+def test_kill_at_random_moments_on_ceph(directory, kind):
+    """With volmaster, if there is one, at the same moment. What it had open in the cluster counts as in use for a
+    while: 30 s, if nobody says otherwise."""
+    with Ceph(directory / "c", extra=["osd client watch timeout = 3"]) as OnCeph.cluster:
+        system = kind(directory)
+        try:
+            system.start()
+            system.plugin.upload()
+            kill_at_random_moments(system, system.plugin, SEED, THREADS // 2, ROUNDS // 5)
+        finally:
+            system.clean()
+
+
+def kill_at_random_moments(system, plugin, seed, threads, rounds):
     moments = random.Random(seed)
-    assert call(volplugin, "Create", Name=SHARED, Opts={"ephemeral": "true"}) == {"Err": ""}
+    assert call(plugin, "Create", Name=SHARED, Opts={"ephemeral": "true"}) == {"Err": ""}
     clients_volumes = [[Volume(f"tenant1/c{number}-{n}") for n in range(3)] + [Volume(SHARED, exists=True)]
-                       for number in range(THREADS)]
-    for round_number in range(ROUNDS):
-        load_until_killed(volplugin, clients_volumes, moments.randrange(1, 120))
-        recover(volplugin, clients_volumes)
+                       for number in range(threads)]
+    for round_number in range(rounds):
+        load_until_killed(system, plugin, clients_volumes, moments.randrange(1, 15 * threads))
+        recover(system, plugin, clients_volumes)
         if round_number % 5 == 4:
-            check_all_data(volplugin, clients_volumes)
-    wait_until(lambda: not volplugin.devices(), "all devices are gone")
-    volplugin.settle()
-    images = volplugin.images()
-    assert images == sorted(f"{v['tenant']}.{v['name']}" for v in volplugin.volumes())
+            check_all_data(plugin, clients_volumes)
+    wait_until(lambda: not plugin.devices(), "all devices are gone")
+    plugin.settle()
+    images = plugin.images()
+    assert images == sorted(f"{v['tenant']}.{v['name']}" for v in plugin.volumes())
     assert len(images) > 1, "the load left nothing to check"
     for image in images:
-        fsck(volplugin.storage.path(image))
+        fsck(plugin.storage.path(image))

@@ -224,6 +224,12 @@ class Ceph:
         """What the command prints."""
         return self._run("ceph", "-c", self.conf, "-n", user, *args, timeout=timeout).stdout
 
+    def note_names(self, pool="rbd"):
+        """What the driver has noted in the pool: names only, as "tenant1.x/owner"."""
+        listed = self._run("rados", "-c", self.conf, "-p", pool, "listomapkeys", "volplugin_notes", check=False)
+        assert listed.returncode == 0 or "No such file" in listed.stderr, listed.stderr
+        return sorted(listed.stdout.split())
+
     def ceph_json(self, *args):
         return json.loads(self.ceph(*args, "--format", "json"))
 

@@ -70,6 +70,15 @@ def request(sock, method, target, body=None, headers=None, timeout=130):
         connection.close()
 
 
+def volcli(address, *args, stdin=None, check=True):
+    """volcli, ended, with the volmaster at that address."""
+    result = subprocess.run([BIN / "volcli", "--master", address, *map(str, args)], input=stdin, text=True,
+                            capture_output=True, timeout=180)
+    if check:
+        assert result.returncode == 0, (args, result.stdout, result.stderr)
+    return result
+
+
 class Daemon:
     """A child process of ours, with its log in a file."""
 
@@ -118,14 +127,14 @@ class Volplugin:
     """`volplugin --standalone` (or an agent of a volmaster) with all its paths in one directory."""
 
     def __init__(self, directory, *flags, standalone=True, namespace_pid=None, socket_name="volplugin",
-                 plugin_dir=None):
+                 plugin_dir=None, storage=None):
         self.dir = pathlib.Path(directory)
         self.dir.mkdir(parents=True, exist_ok=True)
         self.data = self.dir / "data"
         self.plugin = pathlib.Path(plugin_dir or self.dir) / f"{socket_name}.sock"
         self.api_socket = self.dir / "api.sock"
         self.mounts = self.data / "mounts"
-        self.storage = storage_in(self.dir)
+        self.storage = storage or storage_in(self.dir)
         self.flags = [*self.storage.flags, *flags]
         self.standalone = standalone
         self.namespace_pid = namespace_pid
@@ -175,11 +184,7 @@ class Volplugin:
         return request(self.plugin, "POST", f"/{method}", data, timeout=timeout)[2]
 
     def volcli(self, *args, stdin=None, check=True):
-        result = subprocess.run([BIN / "volcli", "--master", f"unix://{self.api_socket}", *map(str, args)],
-                                input=stdin, text=True, capture_output=True, timeout=180)
-        if check:
-            assert result.returncode == 0, (args, result.stdout, result.stderr)
-        return result
+        return volcli(f"unix://{self.api_socket}", *args, stdin=stdin, check=check)
 
     def upload(self, tenant="tenant1", size="16MB", filesystem="ext4", filesystems=None, **options):
         policy = {"default-options": {"size": size, "filesystem": filesystem, **options},
@@ -214,7 +219,8 @@ class Volplugin:
         """What there must not be when nothing is going on, one line each: anything half made, and anything
         that lacks its counterpart among records, images, devices and mounts."""
         def mine(records):
-            return {f"{r['tenant']}.{r['name']}": r for r in records if self.node in (None, r.get("node"))}
+            return {f"{r['tenant']}.{r['name']}": r for r in records
+                    if self.node is None or r.get("node") in (None, self.node)}
 
         volumes, mounts, images = mine(self.volumes()), mine(self.mount_records()), set(self.images())
         mounted = {pathlib.Path(path).name for path in self.mounted()}
@@ -231,7 +237,7 @@ class Volplugin:
         devices = self.devices()
         if len(devices) != len(mounted):
             wrong.append(f"devices {devices} for the mounts {sorted(mounted)}")
-        return wrong
+        return wrong + self.storage.leftovers(mounted)
 
     def settle(self, patience=PATIENCE):
         """Waits until nothing half done is left."""
@@ -289,13 +295,16 @@ class Volmaster:
     def api(self, method, target, body=None, headers=None):
         return request(self.socket, method, target, body, headers)
 
+    def volcli(self, *args, stdin=None, check=True):
+        return volcli(self.address, *args, stdin=stdin, check=check)
+
 
 class Agent(Volplugin):
     """`volplugin` as the agent `node` of a volmaster, whose API is also this object's."""
 
-    def __init__(self, directory, master, node, *flags, address=None):
+    def __init__(self, directory, master, node, *flags, address=None, storage=None):
         super().__init__(directory, "--master", address or master.address, "--host-label", node, *flags,
-                         standalone=False)
+                         standalone=False, storage=storage)
         self.api_socket = master.socket
         self.node = node
 

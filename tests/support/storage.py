@@ -48,6 +48,10 @@ class LoopImages:
                     found[file.split("/")[-1]] = "/dev/" + backing.parts[3]
         return found
 
+    def leftovers(self, _mounted):
+        """What there must not be besides when nothing is going on and just these images are mounted, a line each."""
+        return []
+
 
 class LogicalVolumes:
     """A volume group of its own on a sparse file, with a thin pool or without."""
@@ -94,6 +98,9 @@ class LogicalVolumes:
             if not node.name.startswith(prefix + "thin") and _in_use(node):
                 found[node.name.removeprefix(prefix).replace("--", "-")] = str(node)
         return found
+
+    def leftovers(self, _mounted):
+        return []
 
 
 def _in_use(device):

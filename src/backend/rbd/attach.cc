@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <iterator>
 #include <sstream>
 
 namespace volplugin::backend {
@@ -160,15 +161,30 @@ Result<> RbdBackend::confirm_holding(const Work& work) {
   return {};
 }
 
-// Ends all that makes this host a holder of the image; the device is not in use.
+// Ends all that makes this host a holder of the image; the device is not in use. A client that died, perhaps
+// with the whole host, has the image in the eyes of the cluster for another while, and the next one would
+// wait for it.
 Result<> RbdBackend::let_go(const Op& op, const ImageKey& key, const LocalImage& image) {
-  TRY(mapper_->unmap(op, image));
+  const Unmapped how = TRY(mapper_->unmap(op, image));
   const auto ceph = TRY(links_->to(key.pool));
+  if (how == Unmapped::lost) TRY(shut_out_dead(Work{op, key, *ceph}));
   TRY(ceph->erase_notes(key.pool, {note::holder(key.image, config_.host)}));
   std::error_code failed;
   std::filesystem::remove_all(image.directory, failed);
   if (failed) return errno_error(failed.value(), fmt::format("removing '{}'", image.directory));
   return {};
+}
+
+// Those of our clients that still have the image, though none of them runs any more.
+Result<> RbdBackend::shut_out_dead(const Work& work) {
+  const auto notes = TRY(read_notes(work));
+  const auto held = notes.holders.find(config_.host);
+  if (held == notes.holders.end()) return {};
+  const auto open_by = TRY(work.ceph.watchers(work.key.pool, work.key.image));
+  Clients dead;
+  std::ranges::copy_if(held->second, std::back_inserter(dead),
+                       [&](const auto& client) { return contains(open_by, client); });
+  return shut_out(work, dead);
 }
 
 Result<std::unique_ptr<Attachment>> RbdBackend::find_attachment(const Op& op, const ImageKey& key) {

@@ -40,6 +40,7 @@ struct CephSnapshot {
   std::string name;
   Bytes size;
   WallTime taken_at{};
+  bool needed = false;  // protected, or clones stand on it: it cannot be removed
 };
 
 // Small values by name, all in one object of a pool. See image_notes.h for what is noted.

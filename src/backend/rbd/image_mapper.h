@@ -19,6 +19,11 @@ struct LocalImage {
   std::string directory;
 };
 
+enum class Unmapped {
+  closed,  // the client has told the cluster that it goes
+  lost,    // there was none any more, or it had to be killed: the cluster may take it for alive
+};
+
 class ImageMapper {
  public:
   virtual ~ImageMapper() = default;
@@ -28,9 +33,9 @@ class ImageMapper {
   // Shows it, also where an earlier map() ended half way. Errors: busy (another client has it), unavailable,
   // resource_exhausted.
   virtual Result<std::unique_ptr<Attachment>> map(const Op& op, const LocalImage& image) = 0;
-  // Ends whatever makes this host a client of the image. Nothing there: success. The device must not be in
+  // Ends whatever makes this host a client of the image. Nothing there: lost. The device must not be in
   // use. Errors: busy.
-  virtual Result<> unmap(const Op& op, const LocalImage& image) = 0;
+  virtual Result<Unmapped> unmap(const Op& op, const LocalImage& image) = 0;
   // Whether anything is left here that unmap() would end.
   virtual Result<bool> anything_left(const LocalImage& image) = 0;
   // The client of the cluster that serves the device, if the mapper knows.

@@ -81,6 +81,16 @@ Result<EnsureOutcome> RbdBackend::make_image(const Work& work, const ImageNotes&
   if (!TRY(work.ceph.replace_note(work.key.pool, name, notes.owner ? note::value_of(*notes.owner) : "",
                                   begun)))
     return changed();
+  auto made = make_noted_image(work, begun, size);
+  if (!made) made.error().effect = Effect::unknown;  // the note is there, and perhaps an image
+  return made;
+}
+
+Result<EnsureOutcome> RbdBackend::make_noted_image(const Work& work, const std::string& begun, Bytes size) {
+  const std::string name = note::owner(work.key.image);
+  const auto changed = [&] {
+    return make_error(Code::conflict, fmt::format("image '{}' was changed meanwhile", name_of(work.key)));
+  };
   const auto made = work.ceph.create_image(work.key.pool, work.key.image, size, kFeatures);
   if (!made && made.error().code == Code::already_exists) return changed();
   TRY(made);
@@ -102,6 +112,9 @@ Result<> RbdBackend::refuse_if_too_big(const Work& work, Bytes size) {
 }
 
 Result<Removed> RbdBackend::remove_image(const Work& work) {
+  const auto pool = work.ceph.check_pool(work.key.pool);
+  if (!pool && pool.error().code == Code::not_found) return Removed::already_gone;  // with its pool
+  TRY(pool);
   const auto notes = TRY(read_notes(work));
   const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
   if (const auto here = TRY(remembered(work.key))) {
@@ -143,13 +156,20 @@ Result<> RbdBackend::refuse_if_open(const Work& work, const ImageNotes& notes) {
                     fmt::format("image '{}' is in use by {}", name_of(work.key), fmt::join(users, ", ")));
 }
 
+// All or none, as far as can be told: one that stays keeps the volume, and then the others are not to be
+// lost.
 Result<> RbdBackend::remove_snapshots(const Work& work) {
-  for (const auto& snapshot : TRY(work.ceph.snapshots(work.key.pool, work.key.image))) {
+  const auto snapshots = TRY(work.ceph.snapshots(work.key.pool, work.key.image));
+  const auto needed = [&](const CephSnapshot& snapshot) {
+    return make_error(Code::busy, fmt::format("snapshot '{}' of image '{}' is protected or has clones",
+                                              snapshot.name, name_of(work.key)));
+  };
+  const auto kept = std::ranges::find_if(snapshots, &CephSnapshot::needed);
+  if (kept != snapshots.end()) return needed(*kept);
+  for (const auto& snapshot : snapshots) {
     TRY(work.op.check("removing snapshots"));
     const auto removed = work.ceph.remove_snapshot(work.key.pool, work.key.image, snapshot.name);
-    if (!removed && removed.error().code == Code::busy)
-      return make_error(Code::busy, fmt::format("snapshot '{}' of image '{}' is protected or has clones",
-                                                snapshot.name, name_of(work.key)));
+    if (!removed && removed.error().code == Code::busy) return needed(snapshot);
     if (!removed && removed.error().code != Code::not_found) return removed;
   }
   return {};

@@ -93,16 +93,16 @@ Result<std::unique_ptr<Attachment>> KernelMapper::map(const Op& op, const LocalI
                                                 image.pool, image.image));
 }
 
-Result<> KernelMapper::unmap(const Op& op, const LocalImage& image) {
+Result<Unmapped> KernelMapper::unmap(const Op& op, const LocalImage& image) {
   const SteadyTime until = op.clock().now() + kUnmapPatience;
   for (;;) {
     const auto number = mapping_of(image);
-    if (!number) return {};
+    if (!number) return Unmapped::lost;
     std::vector<std::string> argv =
         as_user(links_.settings_of(image.pool), {"rbd", "unmap", "/dev/rbd" + *number});
     if (!udev_runs()) argv.insert(argv.end(), {"--options", "noudev"});
     const auto said = TRY(os::run(op, {.argv = argv, .stdin_data = "", .package = "ceph-common"}));
-    if (said.succeeded()) return {};
+    if (said.succeeded()) return Unmapped::closed;
     if (said.exit_code != kBusyExit)
       return make_error(Code::unavailable,
                         fmt::format("rbd unmap '/dev/rbd{}': {}", *number, said.describe()), Effect::unknown);

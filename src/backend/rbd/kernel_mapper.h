@@ -19,7 +19,7 @@ class KernelMapper final : public ImageMapper {
 
   Result<std::unique_ptr<Attachment>> find(const LocalImage& image) override;
   Result<std::unique_ptr<Attachment>> map(const Op& op, const LocalImage& image) override;
-  Result<> unmap(const Op& op, const LocalImage& image) override;
+  Result<Unmapped> unmap(const Op& op, const LocalImage& image) override;
   Result<bool> anything_left(const LocalImage& image) override;
   Result<std::optional<std::string>> client_of(const LocalImage& image) override;
 

@@ -74,6 +74,7 @@ class RbdBackend final : public Backend, private Fencing {
   static Result<EnsureOutcome> accept(const Work& work, const ImageNotes& notes, const CephImage& image,
                                       Bytes size);
   static Result<EnsureOutcome> make_image(const Work& work, const ImageNotes& notes, Bytes size);
+  static Result<EnsureOutcome> make_noted_image(const Work& work, const std::string& begun, Bytes size);
   static Result<> refuse_if_too_big(const Work& work, Bytes size);
   Result<Removed> remove_image(const Work& work);
   static Result<> remove_snapshots(const Work& work);
@@ -96,6 +97,7 @@ class RbdBackend final : public Backend, private Fencing {
   Result<> confirm_holding(const Work& work);
   Result<> detach_image(const Op& op, const ImageKey& key, std::unique_ptr<Attachment> attachment);
   Result<> let_go(const Op& op, const ImageKey& key, const LocalImage& image);
+  Result<> shut_out_dead(const Work& work);
   Result<std::unique_ptr<Attachment>> find_attachment(const Op& op, const ImageKey& key);
 
   // fence.cc

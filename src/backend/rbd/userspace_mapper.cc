@@ -79,15 +79,15 @@ bool ended(const os::FileDescriptor& process, Millis patience) {
 }
 
 // Nothing is lost by killing it: it keeps no data back (cache.direct).
-Result<> end_server(const Op& op, pid_t pid, const LocalImage& image) {
+Result<Unmapped> end_server(const Op& op, pid_t pid, const LocalImage& image) {
   const os::FileDescriptor process(int(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process) return {};
+  if (!process) return Unmapped::lost;
   const auto still_it = servers_of(image);  // the number may have got a new owner before it was pinned
-  if (std::ranges::find(still_it, pid) == still_it.end()) return {};
+  if (std::ranges::find(still_it, pid) == still_it.end()) return Unmapped::lost;
   ::syscall(SYS_pidfd_send_signal, process.get(), SIGTERM, nullptr, 0);
-  if (ended(process, std::min(kEndPatience, op.remaining()))) return {};
+  if (ended(process, std::min(kEndPatience, op.remaining()))) return Unmapped::closed;
   ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
-  if (ended(process, kEndPatience)) return {};
+  if (ended(process, kEndPatience)) return Unmapped::lost;
   return make_error(Code::busy, fmt::format("process {} ({}) does not end", pid, kServer), Effect::unknown);
 }
 
@@ -154,12 +154,15 @@ Result<> UserspaceMapper::wait_for_loop(const Op& op, const LocalImage& image) {
   }
 }
 
-Result<> UserspaceMapper::unmap(const Op& op, const LocalImage& image) {
+Result<Unmapped> UserspaceMapper::unmap(const Op& op, const LocalImage& image) {
   TRY(wait_for_loop(op, image));
-  for (const pid_t pid : servers_of(image)) TRY(end_server(op, pid, image));
+  const auto servers = servers_of(image);
+  Unmapped how = servers.empty() ? Unmapped::lost : Unmapped::closed;
+  for (const pid_t pid : servers)
+    if (TRY(end_server(op, pid, image)) == Unmapped::lost) how = Unmapped::lost;
   // A server that was killed leaves its mount behind.
   while (TRY(os::find_mount(file_of(image)))) TRY(os::unmount(file_of(image)));
-  return {};
+  return how;
 }
 
 Result<bool> UserspaceMapper::anything_left(const LocalImage& image) {

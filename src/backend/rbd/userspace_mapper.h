@@ -20,7 +20,7 @@ class UserspaceMapper final : public ImageMapper {
 
   Result<std::unique_ptr<Attachment>> find(const LocalImage& image) override;
   Result<std::unique_ptr<Attachment>> map(const Op& op, const LocalImage& image) override;
-  Result<> unmap(const Op& op, const LocalImage& image) override;
+  Result<Unmapped> unmap(const Op& op, const LocalImage& image) override;
   Result<bool> anything_left(const LocalImage& image) override;
   // Not known: librbd in that process does not say.
   Result<std::optional<std::string>> client_of(const LocalImage& image) override;

@@ -15,8 +15,9 @@ constexpr int kBlocklisted = ESHUTDOWN;  // what Ceph answers to a client that i
 Error not_connected(int failed, const CephSettings& settings) {
   Error error = ceph_error(
       failed, fmt::format("connecting to the Ceph cluster of {} as client.{}", settings.conf, settings.user));
-  if (failed == -ENOENT || failed == -EINVAL)
-    error.message += fmt::format("; is there a keyring for client.{}?", settings.user);
+  if (failed == -ENOENT || failed == -EINVAL || failed == -EACCES)
+    error.message += fmt::format("; is there a keyring for client.{}{}, with the key that the cluster has?",
+                                 settings.user, settings.keyring.empty() ? "" : " in " + settings.keyring);
   // Another user or another file may do; the same request to the same cluster may later.
   error.code = Code::unavailable;
   return error;

@@ -24,6 +24,21 @@ int add_extent(std::uint64_t, size_t length, int exists, void* sum) {
   return 0;
 }
 
+// Whether it is protected or has clones: 1 or 0; a negative errno on failure. What the image shows afterwards
+// is that snapshot.
+int is_needed(rbd_image_t image, const rbd_snap_info_t& snapshot) {
+  int is_protected = 0;
+  // One that was removed while it had clones has no name to ask by.
+  const int asked = rbd_snap_is_protected(image, snapshot.name, &is_protected);
+  if (asked < 0 && asked != -ENOENT) return asked;
+  if (is_protected != 0) return 1;
+  if (const int failed = rbd_snap_set_by_id(image, snapshot.id); failed < 0) return failed;
+  size_t room = 0;
+  const int listed = rbd_list_children3(image, nullptr, &room);
+  if (listed == -ERANGE) return 1;
+  return listed;
+}
+
 // Fills `list`; a negative errno on failure. More snapshots may come between two tries.
 int read_snapshots(rbd_image_t image, SnapshotList& list) {
   for (int room = 16;; room *= 2) {
@@ -167,7 +182,9 @@ Result<std::vector<CephSnapshot>> LibrbdConnection::snapshots(const std::string&
     if (const int failed = rbd_snap_get_timestamp(opened->get(), info.id, &taken); failed < 0)
       return failure(failed, fmt::format("reading the time of snapshot '{}'", info.name));
     const auto since = std::chrono::seconds(taken.tv_sec) + std::chrono::nanoseconds(taken.tv_nsec);
-    found.push_back({info.name, Bytes{info.size}, WallTime(std::chrono::floor<Millis>(since))});
+    const int needed = is_needed(opened->get(), info);
+    if (needed < 0) return failure(needed, fmt::format("looking for clones of snapshot '{}'", info.name));
+    found.push_back({info.name, Bytes{info.size}, WallTime(std::chrono::floor<Millis>(since)), needed != 0});
   }
   return found;
 }
