@@ -121,7 +121,8 @@ TEST_F(CephDriver, AnEarlierImageOfThatNameIsNotShown) {
   frozen.reset();
   const auto device = attach(here(), key("uid-2"));
   EXPECT_TRUE(write_at_start(device->device(), "new"));
-  EXPECT_GT((*here().inspect(make_op(), key("uid-2")))->used, Bytes{}) << "it went to the image that is there now";
+  EXPECT_GT((*here().inspect(make_op(), key("uid-2")))->used, Bytes{})
+      << "it went to the image that is there now";
 }
 
 TEST_F(CephDriver, CallsToAClusterThatHangsEndAndItGoesOn) {
@@ -146,10 +147,12 @@ TEST_F(CephDriver, RemovingNamesWhoIsInTheWay) {
 
 TEST_F(CephDriver, AUserWithoutRightsIsToldSo) {
   ceph().add_user("outsider", "another-pool");
-  CephSettings settings{.conf = ceph().conf(), .user = "outsider", .keyring = ceph().keyring("client.outsider")};
+  CephSettings settings{
+      .conf = ceph().conf(), .user = "outsider", .keyring = ceph().keyring("client.outsider")};
   const os::ScratchDir dir;
   auto outsider = RbdBackend::open(
-      system_clock(), {.ceph = settings, .pools = {}, .state_dir = dir.path(), .host = "h", .attach = RbdAttach::userspace});
+      system_clock(),
+      {.ceph = settings, .pools = {}, .state_dir = dir.path(), .host = "h", .attach = RbdAttach::userspace});
   ASSERT_TRUE(outsider);
   const auto refused = (*outsider)->ensure(make_op(), key(), Bytes::mib(8));
   EXPECT_EQ(code_of(refused), Code::permission_denied);
