@@ -2,6 +2,7 @@
 #include "backend/loop/loop_backend.h"
 
 #include "backend/loop/image_file.h"
+#include "backend/loop_attachment.h"
 #include "backend/pool_name.h"
 #include "os/block_device.h"
 #include "os/mount.h"
@@ -23,15 +24,6 @@ constexpr Bytes kMinSize = Bytes::mib(1);
 // transition (the kernel tearing down, udev looking, a program being started) before we call it busy.
 constexpr Millis kPatience{5000};
 constexpr Millis kMaxPause{20};
-
-class LoopAttachment final : public Attachment {
- public:
-  explicit LoopAttachment(os::LoopDevice device) : device_(std::move(device)) {}
-  const std::string& device() const override { return device_.path(); }
-
- private:
-  os::LoopDevice device_;
-};
 
 struct OpenImage {
   os::FileDescriptor file;
@@ -62,10 +54,6 @@ Error foreign(const ImageKey& key, const ImageStatus& status) {
                         ? fmt::format("image '{}/{}' was not made by volplugin", key.pool, key.image)
                         : fmt::format("image '{}/{}' belongs to volume {}, not to {}", key.pool, key.image,
                                       status.uid, key.uid));
-}
-
-std::unique_ptr<Attachment> to_attachment(os::LoopDevice device) {
-  return std::make_unique<LoopAttachment>(std::move(device));
 }
 
 // Repeats `attempt` (Result<bool>, true: done) with growing pauses until the Op or the patience ends.

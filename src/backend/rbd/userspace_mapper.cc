@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/rbd/userspace_mapper.h"
 
+#include "backend/loop_attachment.h"
 #include "os/block_device.h"
 #include "os/file.h"
 #include "os/mount.h"
@@ -27,15 +28,6 @@ constexpr mode_t kFileMode = 0600;
 constexpr Millis kEndPatience{5'000};   // of a server that was asked to end; then it is killed
 constexpr Millis kLoopPatience{5'000};  // for the kernel to let go of a loop device
 constexpr Millis kPause{5};
-
-class LoopAttachment final : public Attachment {
- public:
-  explicit LoopAttachment(os::LoopDevice device) : device_(std::move(device)) {}
-  const std::string& device() const override { return device_.path(); }
-
- private:
-  os::LoopDevice device_;
-};
 
 std::string file_of(const LocalImage& image) {
   return image.directory + "/device";
@@ -96,7 +88,7 @@ Result<Unmapped> end_server(const Op& op, pid_t pid, const LocalImage& image) {
 Result<std::unique_ptr<Attachment>> UserspaceMapper::find(const LocalImage& image) {
   auto device = TRY(os::find_loop_on(file_of(image)));
   if (!device) return std::unique_ptr<Attachment>();
-  return std::unique_ptr<Attachment>(new LoopAttachment(std::move(*device)));
+  return to_attachment(std::move(*device));
 }
 
 Result<> UserspaceMapper::start_server(const Op& op, const LocalImage& image) {
@@ -137,7 +129,7 @@ Result<std::unique_ptr<Attachment>> UserspaceMapper::map(const Op& op, const Loc
   }
   const auto file = TRY(os::open_file(file_of(image), O_RDWR));
   auto device = TRY(loops_.attach(op, {.backing_fd = file.get(), .backing_path = file_of(image)}));
-  return std::unique_ptr<Attachment>(new LoopAttachment(std::move(device)));
+  return to_attachment(std::move(device));
 }
 
 // The device vanishes with its last user.
