@@ -81,7 +81,8 @@ Result<> RbdBackend::clear_earlier(const Work& work, const LocalImage& image) {
   if (const auto device = TRY(mapper_->find(memory->image)); device && TRY(os::in_use(device->device())))
     return make_error(Code::busy, fmt::format("'{}' still shows an earlier image '{}' and is in use",
                                               device->device(), name_of(work.key)));
-  return mapper_->unmap(work.op, memory->image);
+  TRY(mapper_->unmap(work.op, memory->image));
+  return {};
 }
 
 // Whoever held the image before and is gone is shut out; whoever is there is in the way.
@@ -184,7 +185,7 @@ Result<> RbdBackend::shut_out_dead(const Work& work) {
   Clients dead;
   std::ranges::copy_if(held->second, std::back_inserter(dead),
                        [&](const auto& client) { return contains(open_by, client); });
-  return shut_out(work, dead);
+  return shut_out(work, dead, kGoneTime);
 }
 
 Result<std::unique_ptr<Attachment>> RbdBackend::find_attachment(const Op& op, const ImageKey& key) {
