@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import subprocess
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
@@ -306,7 +307,29 @@ def test_wrong_key_is_told_and_hurts_no_other_backend(sites, directory, kind):
         site.unmount("tenant1/other")
 
 
-# The cluster's own troubles.
+# Troubles.
+
+@KINDS
+def test_server_that_dies_under_a_mount(sites, ceph, kind):
+    """Nobody waits until the cluster notices."""
+    site = sites(kind)
+    site.create()
+    path = site.mount()
+    write(path / "file", "kept")
+    [server] = site.storage.servers()
+    os.kill(server, signal.SIGKILL)
+    with pytest.raises(OSError):
+        write(path / "late", "lost")
+    site.unmount()
+    site.plugin.settle()
+    assert ceph.blocklist()
+    path = site.mount(use="b")
+    assert (path / "file").read_text() == "kept"
+    write(path / "late", "not any more")
+    site.unmount(use="b")
+    site.plugin.settle()
+    site.remove()
+    assert site.is_clean()
 
 @contextlib.contextmanager
 def paused(member):
@@ -371,9 +394,8 @@ def test_cluster_that_hangs(sites, ceph, kind):
     site.plugin.settle()
 
 
-@KINDS
-def test_recovery_of_other_backends_goes_on_when_the_cluster_hangs(sites, ceph, kind):
-    site = sites(kind)
+def test_recovery_of_other_backends_goes_on_when_the_cluster_hangs(sites, ceph):
+    site = sites("split")
     site.create("tenant1/z", "--opt", "backend=loop")
     # A removal that the agent cannot end yet.
     site.plugin.restart("--fault", "remove_image_removed=fail")
@@ -384,11 +406,9 @@ def test_recovery_of_other_backends_goes_on_when_the_cluster_hangs(sites, ceph, 
         for done in [pool.submit(site.volcli, "--timeout", "2", "volume", "create", name, code=NO_ANSWER)
                      for name in names]:
             done.result()
-        if site.master:
-            site.master.stop(9)
+        site.master.stop(9)
         site.plugin.restart()
-        if site.master:
-            site.master.start()  # begins with the first name
+        site.master.start()  # begins with the first name
         left = {volume["name"] for volume in site.records()}
         assert "z" in left and len(left) > 6, "those of the cluster are to be recovered, too"
         wait_until(lambda: "z" not in {volume["name"] for volume in site.records()}, "it is removed", 60)
