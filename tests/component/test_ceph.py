@@ -292,7 +292,8 @@ def test_user_with_the_right_to_one_pool(sites, ceph, directory, kind):
     site.plugin.settle()
     site.remove()
     assert site.is_clean()
-    assert name in site.create(NAME, "--opt", f"pool={new_pool(ceph)}", code=NO_ANSWER), "it has no key but for its pool"
+    # It has no key but for its pool.
+    assert name in site.create(NAME, "--opt", f"pool={new_pool(ceph)}", code=NO_ANSWER)
     assert site.is_clean()
 
 
