@@ -101,6 +101,26 @@ def test_kernel_device_in_a_container(site):
     assert site.blocklist() == []
 
 
+def test_mappings_by_hand(site):
+    """One on this host is left alone, and not used; one elsewhere that keeps the lock is in the way."""
+    first, second = site.first, site.second
+    site.create(X)
+    by_hand = first.guest.run(["rbd", "map", "tenant1.x"]).stdout.strip()
+    first.plugin.must("Mount", {"Name": X, "ID": "1"})
+    devices = first.guest.run("cd /sys/bus/rbd/devices; ls; grep -l noshare */config_info").stdout.split()
+    assert len(devices) == 3 and f"/dev/rbd{devices[2].split('/')[0]}" != by_hand
+    assert f"{by_hand} " not in first.guest.get("/proc/mounts").decode()
+    first.plugin.must("Unmount", {"Name": X, "ID": "1"})
+    assert first.mapped(X)[0] == by_hand
+    first.guest.run(["rbd", "unmap", by_hand])
+    by_hand = second.guest.run(["rbd", "map", "-o", "exclusive", "tenant1.x"]).stdout.strip()
+    assert "locked by another client" in first.plugin.refused("Mount", {"Name": X, "ID": "1"})
+    second.guest.run(["rbd", "unmap", by_hand])
+    assert mappings(first.guest) == {}
+    first.plugin.must("Mount", {"Name": X, "ID": "1"})
+    first.plugin.must("Unmount", {"Name": X, "ID": "1"})
+
+
 def take_over(site, host, volume):
     """The host gets the volume by itself; its container "user" keeps it."""
     def mounted():

@@ -75,7 +75,7 @@ Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, bool ma
   for (const auto& [host, clients] : notes.holders) {
     if (notes.fenced.contains(host)) continue;
     if (host == me) {
-      if (!mapped) TRY(shut_out(work, clients));  // of this host before it was started anew
+      if (!mapped) TRY(shut_out_earlier_self(work, notes));
       continue;
     }
     for (const auto& client : clients)
@@ -137,10 +137,25 @@ Result<> RbdBackend::confirm_holding(const Work& work) {
   return {};
 }
 
+// Of this host before it was started anew: the cluster does not know yet that it is gone, and nobody else
+// could have the image. One that let go properly, and only could not tell, is no client any more.
+Result<> RbdBackend::shut_out_earlier_self(const Work& work, const ImageNotes& notes) {
+  const auto mine = notes.holders.find(config_.host);
+  if (mine == notes.holders.end() || notes.fenced.contains(config_.host)) return {};
+  const auto open_by = TRY(work.ceph.watchers(work.key.pool, work.key.image));
+  const auto owner = TRY(work.ceph.lock_owner(work.key.pool, work.key.image));
+  Clients left = mine->second;
+  std::erase_if(left, [&](const auto& client) { return !contains(open_by, client) && owner != client; });
+  return shut_out(work, left);
+}
+
 // Ends all that makes this host a holder of the image; the device is not in use.
 Result<> RbdBackend::let_go(const Op& op, const ImageKey& key, const LocalImage& image) {
+  const bool mapped = TRY(mapper_->anything_left(image));
   TRY(mapper_->unmap(op, image));
   const auto ceph = TRY(links_->to(key.pool));
+  const Work work{op, key, *ceph};
+  if (!mapped) TRY(shut_out_earlier_self(work, TRY(read_notes(work))));  // before its note goes
   TRY(ceph->erase_notes(key.pool, {note::holder(key.image, config_.host)}));
   std::error_code failed;
   std::filesystem::remove_all(image.directory, failed);
@@ -152,7 +167,7 @@ Result<std::unique_ptr<Attachment>> RbdBackend::find_attachment(const Op& op, co
   const auto image = TRY(remembered(key));
   if (!image) return std::unique_ptr<Attachment>();
   if (auto device = TRY(mapper_->find(*image))) return device;
-  // A crash came between the cluster and the device.
+  // A crash came between the cluster and the device, or this host was started anew.
   TRY(let_go(op, key, *image));
   return std::unique_ptr<Attachment>();
 }

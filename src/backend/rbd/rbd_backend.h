@@ -88,6 +88,7 @@ class RbdBackend final : public Backend, private Fencing {
   Result<std::unique_ptr<Attachment>> map_and_note(const Work& work, const LocalImage& image);
   Result<> note_holding(const Work& work, const LocalImage& image);
   Result<> confirm_holding(const Work& work);
+  Result<> shut_out_earlier_self(const Work& work, const ImageNotes& notes);
   Result<> detach_image(const Op& op, const ImageKey& key, std::unique_ptr<Attachment> attachment);
   Result<> let_go(const Op& op, const ImageKey& key, const LocalImage& image);
   Result<std::unique_ptr<Attachment>> find_attachment(const Op& op, const ImageKey& key);
