@@ -5,7 +5,7 @@ from support.daemons import wait_until
 
 
 class DockerSite:
-    def __init__(self, plugin, driver, lvm):
+    def __init__(self, plugin, driver, lvm=None):
         self.guest, self.plugin, self.driver, self.lvm = plugin.guest, plugin, driver, lvm
         self.docker = GuestDocker(self.guest)
 
@@ -27,7 +27,8 @@ class DockerSite:
     # For containers that run support.writer.SCRIPT.
 
     def lines(self, volume):
-        return self.file(volume, "log").split()
+        """What is written so far; nothing when the container has just been started."""
+        return self.guest.run(["cat", f"{self.plugin.directory(volume)}/log"], check=False).stdout.split()
 
     def wait_for_progress(self, volume):
         before = len(self.lines(volume))

@@ -99,8 +99,7 @@ Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, bool ma
   for (const auto& [host, clients] : notes.holders) {
     if (notes.fenced.contains(host)) continue;
     if (host == me) {
-      // Of this host before it was started anew.
-      if (!mapped) TRY(shut_out(work, clients, kGoneTime));
+      if (!mapped) TRY(shut_out_dead(work));
       continue;
     }
     for (const auto& client : clients)
@@ -176,15 +175,16 @@ Result<> RbdBackend::let_go(const Op& op, const ImageKey& key, const LocalImage&
   return {};
 }
 
-// Those of our clients that still have the image, though none of them runs any more.
+// Those of our clients that still have the image or its lock, though none of them runs any more. One that let
+// go in order, and only could not note that, is no client any more.
 Result<> RbdBackend::shut_out_dead(const Work& work) {
   const auto notes = TRY(read_notes(work));
-  const auto held = notes.holders.find(config_.host);
-  if (held == notes.holders.end()) return {};
+  const auto mine = notes.holders.find(config_.host);
+  if (mine == notes.holders.end() || notes.fenced.contains(config_.host)) return {};
   const auto open_by = TRY(work.ceph.watchers(work.key.pool, work.key.image));
-  Clients dead;
-  std::ranges::copy_if(held->second, std::back_inserter(dead),
-                       [&](const auto& client) { return contains(open_by, client); });
+  const auto owner = TRY(work.ceph.lock_owner(work.key.pool, work.key.image));
+  Clients dead = mine->second;
+  std::erase_if(dead, [&](const auto& client) { return !contains(open_by, client) && owner != client; });
   return shut_out(work, dead, kGoneTime);
 }
 
@@ -192,7 +192,7 @@ Result<std::unique_ptr<Attachment>> RbdBackend::find_attachment(const Op& op, co
   const auto image = TRY(remembered(key));
   if (!image) return std::unique_ptr<Attachment>();
   if (auto device = TRY(mapper_->find(*image))) return device;
-  // A crash came between the cluster and the device.
+  // A crash came between the cluster and the device, or this host was started anew.
   TRY(let_go(op, key, *image));
   return std::unique_ptr<Attachment>();
 }

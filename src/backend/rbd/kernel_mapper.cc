@@ -5,6 +5,7 @@
 #include "os/process.h"
 
 #include <filesystem>
+#include <sstream>
 #include <thread>
 
 #include <unistd.h>
@@ -14,8 +15,10 @@ namespace {
 
 constexpr char kMappings[] = "/sys/bus/rbd/devices";
 constexpr char kUdev[] = "/run/udev/control";
-constexpr int kBusyExit = 16, kReadOnlyExit = 30;  // `rbd` exits with the errno
-constexpr Millis kUnmapPatience{5'000};            // udev may be looking at the device
+constexpr std::chrono::seconds kLockPatience{20};  // a holder that is there answers at once
+// `rbd` exits with the errno.
+constexpr int kBusyExit = 16, kReadOnlyExit = 30, kTimedOutExit = 110;
+constexpr Millis kUnmapPatience{5'000};  // udev may be looking at the device
 
 class KernelAttachment final : public Attachment {
  public:
@@ -35,12 +38,23 @@ std::string attribute(const std::filesystem::path& mapping, const char* name) {
   return *text;
 }
 
+// Not one that somebody made by hand: it shares a client, does not keep the lock, or is read-only. The kernel
+// shows "<monitors> <options> <pool> <image> <snapshot>", options with commas between and in any order.
+bool mapped_by_us(const std::filesystem::path& mapping) {
+  std::istringstream shown(attribute(mapping, "config_info"));
+  std::string monitors, options;
+  shown >> monitors >> options;
+  options = "," + options + ",";
+  return options.contains(",exclusive,") && options.contains(",noshare,");
+}
+
 // The mapping's number, as in /dev/rbd<number>. By the image's id: names change hands.
 std::optional<std::string> mapping_of(const LocalImage& image) {
   std::error_code none;
   for (const auto& mapping : std::filesystem::directory_iterator(kMappings, none))
     if (attribute(mapping.path(), "image_id") == image.id &&
-        attribute(mapping.path(), "pool") == image.pool && attribute(mapping.path(), "current_snap") == "-")
+        attribute(mapping.path(), "pool") == image.pool && attribute(mapping.path(), "current_snap") == "-" &&
+        mapped_by_us(mapping.path()))
       return mapping.path().filename();
   return std::nullopt;
 }
@@ -76,12 +90,13 @@ Result<std::unique_ptr<Attachment>> KernelMapper::find(const LocalImage& image) 
 
 Result<std::unique_ptr<Attachment>> KernelMapper::map(const Op& op, const LocalImage& image) {
   if (auto present = TRY(find(image))) return present;
+  const auto options =
+      fmt::format("exclusive,noshare,lock_timeout={}{}", kLockPatience.count(), udev_runs() ? "" : ",noudev");
   const std::vector<std::string> argv =
       as_user(links_.settings_of(image.pool),
-              {"rbd", "map", "--pool", image.pool, "--image", image.image, "--options",
-               udev_runs() ? "exclusive,noshare" : "exclusive,noshare,noudev"});
+              {"rbd", "map", "--pool", image.pool, "--image", image.image, "--options", options});
   const auto said = TRY(os::run(op, {.argv = argv, .stdin_data = "", .package = "ceph-common"}));
-  if (said.exit_code == kReadOnlyExit || said.exit_code == kBusyExit)
+  if (said.exit_code == kReadOnlyExit || said.exit_code == kBusyExit || said.exit_code == kTimedOutExit)
     return make_error(Code::busy,
                       fmt::format("image '{}/{}' is locked by another client", image.pool, image.image));
   if (!said.succeeded())
