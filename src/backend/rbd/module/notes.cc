@@ -19,6 +19,10 @@ struct ReleaseRead {
 struct ReleaseWrite {
   void operator()(rados_write_op_t operation) const { rados_release_write_op(operation); }
 };
+struct ReleasePage {
+  void operator()(rados_omap_iter_t page) const { rados_omap_get_end(page); }
+};
+using NotesPage = std::unique_ptr<std::remove_pointer_t<rados_omap_iter_t>, ReleasePage>;
 using ReadOperation = std::unique_ptr<std::remove_pointer_t<rados_read_op_t>, ReleaseRead>;
 using WriteOperation = std::unique_ptr<std::remove_pointer_t<rados_write_op_t>, ReleaseWrite>;
 
@@ -42,6 +46,7 @@ Result<Notes> LibrbdConnection::notes(const std::string& pool, const std::string
     rados_read_op_omap_get_vals2(operation.get(), after.c_str(), prefix.c_str(), kPage, &page, &more,
                                  &status);
     const int failed = rados_read_op_operate(operation.get(), handle.get(), kObject, 0);
+    const NotesPage read(page);  // there is one also when nothing could be read
     if (failed == -ENOENT) return found;
     if (failed < 0) return failure(failed, fmt::format("reading object '{}/{}'", pool, kObject));
     for (;;) {
@@ -52,7 +57,6 @@ Result<Notes> LibrbdConnection::notes(const std::string& pool, const std::string
       after.assign(name, name_length);
       found.emplace(after, std::string(value, value_length));
     }
-    rados_omap_get_end(page);
     if (more == 0) return found;
   }
 }
