@@ -69,6 +69,32 @@ TEST_F(CephDriver, AnImageWithDataIsNotTakenWhateverIsNoted) {
   EXPECT_TRUE(ceph().rbd({"ls", "pool"}).contains("tenant.volume\n"));
 }
 
+TEST_F(CephDriver, WhatACreateThatWasCutShortLeftIsClearedAway) {
+  const auto leave_half_an_image = [] {
+    ceph().rbd({"create", "--size", "8", "pool/tenant.volume"});
+    const std::string info = ceph().rbd({"info", "pool/tenant.volume"});
+    const auto id = info.find("id: ") + 4;
+    ceph().rados({"-p", "pool", "rm", "rbd_header." + info.substr(id, info.find('\n', id) - id)});
+    note("tenant.volume/owner", "uid-1");
+  };
+  make(here(), {"pool", "tenant.other", "uid-2"});
+  leave_half_an_image();
+  EXPECT_FALSE((*here().inspect(make_op(), key()))) << "it cannot be opened";
+  EXPECT_TRUE(ceph().rbd({"ls", "pool"}).contains("tenant.volume\n")) << "but its name is taken";
+  ASSERT_TRUE(here().remove(make_op(), key()));
+  EXPECT_FALSE(ceph().rbd({"ls", "pool"}).contains("tenant.volume\n"));
+  leave_half_an_image();
+  make(here());
+  EXPECT_TRUE(attach(here()));
+}
+
+TEST_F(CephDriver, ARemovalThatWasCutShortIsFinished) {
+  make(here());
+  ceph().rbd({"trash", "mv", "pool/tenant.volume"});  // as rbd itself does first
+  ASSERT_TRUE(here().remove(make_op(), key()));
+  EXPECT_EQ(ceph().rbd({"trash", "ls", "--all", "pool"}), "");
+}
+
 TEST_F(CephDriver, AnImageThatSomebodyMadeAnewIsNotOurs) {
   make(here());
   ceph().rbd({"rm", "--no-progress", "pool/tenant.volume"});

@@ -70,6 +70,11 @@ class CephConnection {
   // Errors: not_found, busy (a client has it open, or it has snapshots).
   virtual Result<> remove_image(const std::string& pool, const std::string& image) = 0;
 
+  // Of an image that is not there any more, or not yet: what a call of ours left that was cut short while it
+  // made or removed it. `id` may be empty. Nothing left: success.
+  virtual Result<> clear_remains(const std::string& pool, const std::string& image,
+                                 const std::string& id) = 0;
+
   // Clients that have the image open for writing: "10.0.0.1:0/3123". No such image: empty.
   virtual Result<std::vector<std::string>> watchers(const std::string& pool, const std::string& image) = 0;
   // The client that has the exclusive lock, or nothing.

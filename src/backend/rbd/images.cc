@@ -92,7 +92,11 @@ Result<EnsureOutcome> RbdBackend::make_noted_image(const Work& work, const std::
     return make_error(Code::conflict, fmt::format("image '{}' was changed meanwhile", name_of(work.key)));
   };
   const auto made = work.ceph.create_image(work.key.pool, work.key.image, size, kFeatures);
-  if (!made && made.error().code == Code::already_exists) return changed();
+  if (!made && made.error().code == Code::already_exists) {
+    if (!TRY(work.ceph.find_image(work.key.pool, work.key.image)))
+      TRY(work.ceph.clear_remains(work.key.pool, work.key.image, ""));
+    return changed();
+  }
   TRY(made);
   const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
   if (!image) return changed();
@@ -134,6 +138,8 @@ Result<Removed> RbdBackend::remove_image(const Work& work) {
   }
   if (notes.owner && !notes.owned_by(work.key.uid))
     return Removed::already_gone;  // the notes are of another one
+  if (!image && notes.owner)
+    TRY(work.ceph.clear_remains(work.key.pool, work.key.image, notes.owner->image_id));
   std::vector<std::string> names;
   for (const auto& [name, unused] : TRY(work.ceph.notes(work.key.pool, note::all_of(work.key.image))))
     names.push_back(name);

@@ -26,6 +26,7 @@ class LibrbdConnection final : public CephConnection {
   Result<std::vector<std::string>> image_names(const std::string& pool) override;
   Result<Bytes> used(const std::string& pool, const std::string& image) override;
   Result<> remove_image(const std::string& pool, const std::string& image) override;
+  Result<> clear_remains(const std::string& pool, const std::string& image, const std::string& id) override;
 
   Result<std::vector<std::string>> watchers(const std::string& pool, const std::string& image) override;
   Result<std::optional<std::string>> lock_owner(const std::string& pool, const std::string& image) override;

@@ -115,6 +115,18 @@ Result<> LibrbdConnection::remove_image(const std::string& pool, const std::stri
   return {};
 }
 
+// A name whose image has no header is removed like an image; an image is in the trash while it is removed.
+Result<> LibrbdConnection::clear_remains(const std::string& pool, const std::string& image,
+                                         const std::string& id) {
+  const auto handle = TRY(pool_of(pool));
+  int failed = rbd_remove(handle.get(), image.c_str());
+  if ((failed >= 0 || failed == -ENOENT) && !id.empty())
+    failed = rbd_trash_remove(handle.get(), id.c_str(), true);
+  if (failed >= 0 || failed == -ENOENT) return {};
+  return failure(failed, fmt::format("clearing away what is left of image '{}/{}'", pool, image),
+                 Effect::unknown);
+}
+
 Result<std::vector<std::string>> LibrbdConnection::watchers(const std::string& pool,
                                                             const std::string& image) {
   std::vector<std::string> clients;
