@@ -139,7 +139,7 @@ TEST(Options, AnUnknownOptionNamesTheValidOnes) {
   const auto asked = parse_driver_options({{"sise", "1"}});
   ASSERT_FALSE(asked);
   for (const auto& key : driver_option_keys()) EXPECT_NE(asked.error().message.find(key), std::string::npos);
-  EXPECT_EQ(driver_option_keys().size(), 14u);
+  EXPECT_EQ(driver_option_keys().size(), 15u);
 }
 
 TEST(Options, BadValuesNameTheOption) {
