@@ -74,7 +74,7 @@ Result<EnsureOutcome> RbdBackend::ensure(const Op& op, const ImageKey& key, Byte
     return make_error(Code::invalid_argument, fmt::format("no image can have {} bytes", size.count));
   const Bytes rounded = round_up(std::max(size, kUnit), kUnit);
   return run_connected(op, key, "making an image",
-                       [this, rounded](const Work& work) { return ensure_image(work, rounded); });
+                       [rounded](const Work& work) { return ensure_image(work, rounded); });
 }
 
 Result<Removed> RbdBackend::remove(const Op& op, const ImageKey& key) {
@@ -83,7 +83,7 @@ Result<Removed> RbdBackend::remove(const Op& op, const ImageKey& key) {
 
 Result<std::optional<ImageInfo>> RbdBackend::inspect(const Op& op, const ImageKey& key) {
   return run_connected(op, key, "inspecting an image",
-                       [this](const Work& work) { return inspect_image(work); });
+                       [](const Work& work) { return inspect_image(work); });
 }
 
 Result<std::vector<ImageInfo>> RbdBackend::list(const Op& op, const std::string& pool) {
@@ -142,12 +142,12 @@ Result<> RbdBackend::detach(const Op& op, const ImageKey& key, std::unique_ptr<A
 }
 
 Result<> RbdBackend::fence(const Op& op, const ImageKey& key, const std::string& host) {
-  return run_connected(op, key, "fencing", [this, host](const Work& work) { return fence_host(work, host); });
+  return run_connected(op, key, "fencing", [host](const Work& work) { return fence_host(work, host); });
 }
 
 Result<> RbdBackend::lift(const Op& op, const ImageKey& key, const std::string& host) {
   return run_connected(op, key, "lifting a fence",
-                       [this, host](const Work& work) { return lift_host(work, host); });
+                       [host](const Work& work) { return lift_host(work, host); });
 }
 
 }  // namespace volplugin::backend
