@@ -19,17 +19,9 @@ namespace {
 constexpr std::chrono::hours kGoneTime{1};
 constexpr mode_t kDirectoryMode = 0700, kFileMode = 0600;
 
-std::string name_of(const ImageKey& key) {
-  return key.pool + "/" + key.image;
-}
-
 // Which image the directory is about: its volume's uid and its id.
 std::string memory_file(const LocalImage& image) {
   return image.directory + "/image";
-}
-
-bool contains(const Clients& clients, const std::string& client) {
-  return std::ranges::find(clients, client) != clients.end();
 }
 
 }  // namespace

@@ -52,8 +52,6 @@ class CephConnection {
 
   // False once the cluster has shut this connection out: open another one.
   virtual bool usable() const = 0;
-  // Does not ask the cluster for it.
-  virtual std::string cluster_id() const = 0;
 
   // Errors: not_found. Asks the cluster only for a pool that is not known yet.
   virtual Result<> check_pool(const std::string& pool) = 0;
@@ -88,9 +86,6 @@ class CephConnection {
 
   // Oldest first. No such image: empty.
   virtual Result<std::vector<CephSnapshot>> snapshots(const std::string& pool, const std::string& image) = 0;
-  // Errors: already_exists, not_found.
-  virtual Result<> create_snapshot(const std::string& pool, const std::string& image,
-                                   const std::string& snapshot) = 0;
   // Errors: not_found, busy (protected, or a clone stands on it).
   virtual Result<> remove_snapshot(const std::string& pool, const std::string& image,
                                    const std::string& snapshot) = 0;

@@ -12,7 +12,7 @@ constexpr std::chrono::seconds kFenceTime = std::chrono::years(1);
 
 void add(Clients& clients, const Clients& more) {
   for (const auto& client : more)
-    if (std::ranges::find(clients, client) == clients.end()) clients.push_back(client);
+    if (!contains(clients, client)) clients.push_back(client);
 }
 
 }  // namespace
@@ -38,8 +38,7 @@ Result<> RbdBackend::fence_host(const Work& work, const std::string& host) {
 Result<> RbdBackend::shut_out(const Work& work, const Clients& clients, std::chrono::seconds time) {
   for (const auto& client : clients) TRY(work.ceph.blocklist(client, time));
   const auto owner = TRY(work.ceph.lock_owner(work.key.pool, work.key.image));
-  if (owner && std::ranges::find(clients, *owner) != clients.end())
-    TRY(work.ceph.break_lock(work.key.pool, work.key.image, *owner));
+  if (owner && contains(clients, *owner)) TRY(work.ceph.break_lock(work.key.pool, work.key.image, *owner));
   return {};
 }
 
@@ -48,8 +47,8 @@ Result<> RbdBackend::lift_host(const Work& work, const std::string& host) {
   const auto fenced = notes.fenced.find(host);
   if (fenced == notes.fenced.end()) return {};
   if (notes.holders.contains(host))
-    return make_error(Code::busy, fmt::format("image '{}/{}' is still attached on host '{}'", work.key.pool,
-                                              work.key.image, host));
+    return make_error(Code::busy,
+                      fmt::format("image '{}' is still attached on host '{}'", name_of(work.key), host));
   for (const auto& client : fenced->second) {
     const auto ended = work.ceph.monitor_command(
         fmt::format(R"({{"prefix":"osd blocklist","blocklistop":"rm","addr":"{}"}})", client));

@@ -56,9 +56,13 @@ std::string value_of(const Clients& clients) {
 
 }  // namespace note
 
+bool contains(const Clients& clients, const std::string& client) {
+  return std::ranges::find(clients, client) != clients.end();
+}
+
 bool held_for_another(const ImageNotes& notes, const std::string& host, const std::string& client) {
   return std::ranges::any_of(notes.holders, [&](const auto& holder) {
-    return holder.first != host && std::ranges::find(holder.second, client) != holder.second.end();
+    return holder.first != host && contains(holder.second, client);
   });
 }
 

@@ -41,6 +41,8 @@ std::string value_of(const ImageOwner& owner);
 std::string value_of(const Clients& clients);  // never empty
 }  // namespace note
 
+bool contains(const Clients& clients, const std::string& client);
+
 // Whether the client holds the image for a host other than this one.
 bool held_for_another(const ImageNotes& notes, const std::string& host, const std::string& client);
 

@@ -14,10 +14,6 @@ namespace {
 constexpr std::uint64_t kFeatures = 1 | 4 | 8 | 16 | 32;
 constexpr int kMaxTries = 8;
 
-std::string name_of(const ImageKey& key) {
-  return key.pool + "/" + key.image;
-}
-
 bool is_of(const ImageNotes& notes, const CephImage& image) {
   return notes.owner && notes.owner->image_id == image.id;
 }
@@ -31,6 +27,10 @@ Error foreign(const ImageKey& key, const ImageNotes& notes, const CephImage& ima
 }
 
 }  // namespace
+
+std::string name_of(const ImageKey& key) {
+  return key.pool + "/" + key.image;
+}
 
 Result<> require_ours(const ImageKey& key, const ImageNotes& notes, const CephImage& image) {
   if (is_of(notes, image) && notes.owned_by(key.uid)) return {};
@@ -155,7 +155,7 @@ Result<> RbdBackend::refuse_if_open(const Work& work, const ImageNotes& notes) {
   for (const auto& client : clients) {
     std::string user = "client " + client;
     for (const auto& [host, held] : notes.holders)
-      if (std::ranges::find(held, client) != held.end()) user = fmt::format("host '{}' ({})", host, client);
+      if (contains(held, client)) user = fmt::format("host '{}' ({})", host, client);
     users.push_back(std::move(user));
   }
   return make_error(Code::busy,

@@ -82,8 +82,7 @@ Result<Removed> RbdBackend::remove(const Op& op, const ImageKey& key) {
 }
 
 Result<std::optional<ImageInfo>> RbdBackend::inspect(const Op& op, const ImageKey& key) {
-  return run_connected(op, key, "inspecting an image",
-                       [](const Work& work) { return inspect_image(work); });
+  return run_connected(op, key, "inspecting an image", [](const Work& work) { return inspect_image(work); });
 }
 
 Result<std::vector<ImageInfo>> RbdBackend::list(const Op& op, const std::string& pool) {

@@ -117,6 +117,8 @@ class RbdBackend final : public Backend, private Fencing {
   Calls calls_;       // last: ends first
 };
 
+// "pool/image", as rbd writes it.
+std::string name_of(const ImageKey& key);
 // Whether the image is that of the key. Errors: permission_denied, naming whose it is.
 Result<> require_ours(const ImageKey& key, const ImageNotes& notes, const CephImage& image);
 

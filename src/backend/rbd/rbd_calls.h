@@ -13,8 +13,8 @@ auto RbdBackend::run(const Op& op, const ImageKey& key, std::string_view what, B
   using Outcome = std::invoke_result_t<Body, const Op&, const ImageKey&>;
   const auto begin = [&]() -> Outcome {
     TRY(check_key(key));
-    TRY_CTX(op.check(what), "image '{}/{}'", key.pool, key.image);
-    auto turn = TRY(queue_.enter(op, key.pool + "/" + key.image));
+    TRY_CTX(op.check(what), "image '{}'", name_of(key));
+    auto turn = TRY(queue_.enter(op, name_of(key)));
     return calls_.run(op, what,
                       [turn = std::move(turn), op, key, body = std::move(body)]() mutable -> Outcome {
                         return body(op, key);

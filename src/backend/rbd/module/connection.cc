@@ -76,11 +76,6 @@ LibrbdConnection::~LibrbdConnection() {
   rados_shutdown(cluster_);
 }
 
-std::string LibrbdConnection::cluster_id() const {
-  std::array<char, 64> id{};
-  return rados_cluster_fsid(cluster_, id.data(), id.size()) < 0 ? "" : id.data();
-}
-
 Error LibrbdConnection::failure(int failed, std::string_view what, Effect effect) {
   if (failed == -kBlocklisted) usable_ = false;
   return ceph_error(failed, what, effect);

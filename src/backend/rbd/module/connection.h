@@ -17,7 +17,6 @@ class LibrbdConnection final : public CephConnection {
   LibrbdConnection& operator=(const LibrbdConnection&) = delete;
 
   bool usable() const override { return usable_; }
-  std::string cluster_id() const override;
 
   Result<> check_pool(const std::string& pool) override;
   Result<> create_image(const std::string& pool, const std::string& image, Bytes size,
@@ -34,8 +33,6 @@ class LibrbdConnection final : public CephConnection {
   Result<> blocklist(const std::string& client, std::chrono::seconds time) override;
 
   Result<std::vector<CephSnapshot>> snapshots(const std::string& pool, const std::string& image) override;
-  Result<> create_snapshot(const std::string& pool, const std::string& image,
-                           const std::string& snapshot) override;
   Result<> remove_snapshot(const std::string& pool, const std::string& image,
                            const std::string& snapshot) override;
 

@@ -201,16 +201,6 @@ Result<std::vector<CephSnapshot>> LibrbdConnection::snapshots(const std::string&
   return found;
 }
 
-Result<> LibrbdConnection::create_snapshot(const std::string& pool, const std::string& image,
-                                           const std::string& snapshot) {
-  const auto opened = TRY(need_image(pool, image, Access::read_write));
-  const int failed = rbd_snap_create(opened.get(), snapshot.c_str());
-  if (failed < 0)
-    return failure(failed, fmt::format("taking snapshot '{}' of image '{}/{}'", snapshot, pool, image),
-                   failed == -EEXIST ? Effect::none : Effect::unknown);
-  return {};
-}
-
 Result<> LibrbdConnection::remove_snapshot(const std::string& pool, const std::string& image,
                                            const std::string& snapshot) {
   const auto opened = TRY(need_image(pool, image, Access::read_write));
