@@ -129,13 +129,20 @@ model::Record<T> as_committed(T value, std::uint64_t revision) {
   return std::make_shared<const model::Versioned<T>>(std::move(value), revision);
 }
 
+// What a table keeps of it.
+template <class T>
+model::Record<T> as_kept(T value, std::uint64_t revision) {
+  settle(value, revision);
+  std::string text = text_to_keep(value, revision);
+  return std::make_shared<const model::Versioned<T>>(std::move(value), revision, std::move(text));
+}
+
 template <class T>
 Edit& Edit::put(Table<T>& table, T value, kv::LeaseId lease) {
   const std::string name = Codec<T>::name_of(value);
   txn_.changes.push_back(kv::Put{key<T>(name), Codec<T>::encode(value), lease});
   apply_.push_back([&table, name, value = std::move(value)](std::uint64_t revision) mutable {
-    settle(value, revision);
-    table.apply(name, std::make_shared<const model::Versioned<T>>(std::move(value), revision), revision);
+    table.apply(name, as_kept(std::move(value), revision), revision);
   });
   return *this;
 }
@@ -161,9 +168,7 @@ bool Catalog::apply_to(Table<T>& table, const kv::Event& event) {
   if (known && known->revision >= event.revision.value) return true;
   auto value = Codec<T>::decode(name, *event.value);
   if (value) {
-    settle(*value, event.revision.value);
-    table.apply(name, std::make_shared<const model::Versioned<T>>(std::move(*value), event.revision.value),
-                event.revision.value);
+    table.apply(name, as_kept(std::move(*value), event.revision.value), event.revision.value);
     return true;
   }
   note_problem(event.key, value.error());

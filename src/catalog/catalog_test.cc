@@ -2,6 +2,7 @@
 #include "catalog/catalog.h"
 
 #include "kv/memory/memory_store.h"
+#include "wire/records.h"
 
 #include <deque>
 
@@ -200,6 +201,23 @@ TEST_F(CatalogTest, a_snapshot_while_loading_ends_it) {
                       },
                       [] { return make_error(Code::internal, "read on"); }}));
   EXPECT_EQ(names(), Names{"n4"});
+}
+
+TEST_F(CatalogTest, texts_of_volumes_are_those_of_the_records) {
+  constexpr std::uint64_t kLater = 20;
+  const auto text_of = [](const auto& record) { return wire::to_text(record->value, record->revision); };
+  put_volume("t/v", model::Phase::creating);
+  const auto own = catalog_->volumes.find("t/v");
+  EXPECT_EQ(own->text, text_of(own));
+
+  model::Volume changed = own->value;
+  changed.message = "changed by another process";
+  using Codec = Codec<model::Volume>;
+  store_.deliver(
+      {{{Codec::kFolder + Codec::name_of(changed), Codec::encode(changed), {kLater}}}, {kLater}, false});
+  const auto others = catalog_->volumes.find("t/v");
+  EXPECT_EQ(others->value.message, changed.message);
+  EXPECT_EQ(others->text, text_of(others));
 }
 
 TEST_F(CatalogTest, records_that_are_not_at_rest_are_known) {

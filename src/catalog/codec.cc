@@ -29,6 +29,11 @@ Result<model::Tenant> Codec<model::Tenant>::decode(const std::string& name, cons
 std::string Codec<model::Volume>::encode(const model::Volume& volume) {
   return wire::to_text(volume);
 }
+std::string text_to_keep(const model::Volume& volume, std::uint64_t revision) {
+  std::string text = wire::to_text(volume, revision);
+  text.shrink_to_fit();
+  return text;
+}
 Result<model::Volume> Codec<model::Volume>::decode(const std::string& name, const std::string& text) {
   return decode_as<model::Volume>(name, text, wire::parse_volume);
 }

@@ -66,6 +66,14 @@ inline void settle(model::Mount& mount, std::uint64_t revision) {
   if (mount.fencing == 0) mount.fencing = revision;
 }
 
+// The text of Versioned. Kept for volumes only: of those there are lists of a hundred thousand, which take
+// half the time with it. Costs about 0.6 KiB for each (docs/performance.md).
+template <class T>
+std::string text_to_keep(const T&, std::uint64_t) {
+  return {};
+}
+std::string text_to_keep(const model::Volume& volume, std::uint64_t revision);
+
 // Whether nobody has to do anything about it. Those that are not are few, and a table knows them.
 template <class T>
 bool is_at_rest(const T&) {

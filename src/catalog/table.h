@@ -29,6 +29,7 @@ class Table {
   service::Page<T> list(const std::string& prefix, const std::string& after, size_t limit) const {
     const std::shared_lock lock(mutex_);
     service::Page<T> page;
+    page.items.reserve(std::min(limit, records_.size()));
     auto at = after.empty() || after < prefix ? records_.lower_bound(prefix) : records_.upper_bound(after);
     for (; at != records_.end() && at->first.starts_with(prefix); ++at) {
       if (page.items.size() >= limit) {

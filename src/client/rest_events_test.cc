@@ -82,14 +82,14 @@ TEST_F(RestEventsTest, RefusalsAreTheServersOwn) {
 }
 
 TEST_F(RestEventsTest, AreStoppedWhileNothingComes) {
-  std::promise<void> begun;
+  std::promise<http::Stream> begun;
   serve_ = [&](const http::Stream& stream) {
     write(stream, "event: reset\ndata: {}\n\n");
-    begun.set_value();
+    begun.set_value(stream);
   };
   std::stop_source stop;
   auto following = std::async(std::launch::async, [&] { return follow(stop.get_token()); });
-  begun.get_future().wait();
+  const http::Stream open = begun.get_future().get();  // without it the stream would end by itself
   stop.request_stop();
   const auto end = following.get();
   ASSERT_FALSE(end);

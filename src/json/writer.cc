@@ -143,6 +143,12 @@ Writer& Writer::string(std::string_view text) {
   return *this;
 }
 
+Writer& Writer::raw(std::string_view json) {
+  element();
+  out_ += json;
+  return *this;
+}
+
 Writer& Writer::boolean(bool value) {
   element();
   out_ += value ? "true" : "false";

@@ -22,6 +22,8 @@ class Writer {
   Writer& key(std::string_view name);
   Writer& string(std::string_view text);
   Writer& boolean(bool value);
+  // A value that is JSON already, compact.
+  Writer& raw(std::string_view json);
   template <std::integral Number>
   Writer& number(Number value) {
     element();

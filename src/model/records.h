@@ -19,6 +19,7 @@ template <class T>
 struct Versioned {
   T value;
   std::uint64_t revision = 0;
+  std::string text{};  // wire::to_text(value, revision), where it was worth keeping; otherwise empty
 };
 template <class T>
 using Record = std::shared_ptr<const Versioned<T>>;

@@ -35,7 +35,8 @@ bool names_etag(std::string_view list, std::uint64_t revision);
 // A record with its ETag.
 template <class T>
 http::Response record(int status, const model::Record<T>& shown) {
-  http::Response response = json(status, wire::to_text(shown->value, shown->revision));
+  http::Response response =
+      json(status, shown->text.empty() ? wire::to_text(shown->value, shown->revision) : shown->text);
   response.headers.emplace_back("ETag", etag(shown->revision));
   return response;
 }
@@ -50,13 +51,16 @@ http::Response record_unless_known(const http::Request& request, const model::Re
   return response;
 }
 
-// Written straight from the records: a page may have ten thousand.
+// Written straight from the records, or from their texts: a page may have ten thousand.
 template <class T>
 http::Response page(const service::Page<T>& shown) {
   json::Writer writer;
   writer.begin_object().key("items").begin_array();
   for (const auto& item : shown.items) {
-    wire::write(writer, item->value, item->revision);
+    if (item->text.empty())
+      wire::write(writer, item->value, item->revision);
+    else
+      writer.raw(item->text);
     // The others are about as long as the first.
     if (&item == shown.items.data()) writer.reserve(writer.text().size() * (shown.items.size() + 1) * 9 / 8);
   }
