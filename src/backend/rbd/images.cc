@@ -105,10 +105,16 @@ Result<EnsureOutcome> RbdBackend::make_noted_image(const Work& work, const std::
   return EnsureOutcome{Ensured::created, size};
 }
 
-// Images are thin: this refuses only what can never be filled.
+// Images are thin: this refuses only what can never be filled, or cannot even be formatted.
 Result<> RbdBackend::refuse_if_too_big(const Work& work, Bytes size) {
   const auto pool = TRY(pool_info(work.ceph, work.key.pool));
-  if (pool.total == Bytes{} || size <= pool.total) return {};
+  if (pool.total == Bytes{}) return {};  // nobody knows
+  if (pool.available == Bytes{})
+    return make_error(Code::resource_exhausted,
+                      fmt::format("pool '{0}' is full: its quota or the cluster's space is used up; remove "
+                                  "something, or see `ceph osd pool get-quota {0}` and `ceph df`",
+                                  work.key.pool));
+  if (size <= pool.total) return {};
   return make_error(Code::resource_exhausted,
                     fmt::format("pool '{}' cannot hold {} bytes: it has {} bytes, {} of them free",
                                 work.key.pool, size.count, pool.total.count, pool.available.count));
