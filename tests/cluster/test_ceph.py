@@ -4,6 +4,7 @@
 Hosts share the kernel's loop devices, but each has one of its own for an image, behind a process of its own that talks
 to the cluster over the host's network: what another host may still write is up to the cluster alone."""
 import json
+import time
 
 import pytest
 from support.daemons import wait_until
@@ -81,10 +82,12 @@ def fsck(cluster, directory):
     cluster.hosts[2].host.run("e2fsck", "-fn", file)
 
 
-def take_over(cluster, host):
-    """The host gets the volume by itself; what was there, and the checksum of what it wrote."""
+def take_over(cluster, host, lost_at):
+    """The host gets the volume by itself, and soon; what was there, and the checksum of what it wrote."""
     taken = wait_until(lambda: [done for done in [run(host, f"cat /mnt/log; {NEW_DATA}")] if done.returncode == 0],
                        f"{host.name} takes the volume over", 2 * TTL)[0]
+    took = time.monotonic() - lost_at
+    assert took <= 2 * TTL, f"{host.name} has the volume only after {took:.1f} s"
     log, _, checksum = taken.stdout.strip().rpartition("\n")
     return log, checksum
 
@@ -104,9 +107,10 @@ def test_lost_host_is_cut_off_and_comes_back(cluster, hosts, how, tmp_path):
     first, second, _ = hosts
     written = start_writer(first)
     assert refused(second, first)
+    lost_at = time.monotonic()
     first.freeze() if how == "frozen" else first.cut()
     try:
-        log, checksum = take_over(cluster, second)
+        log, checksum = take_over(cluster, second, lost_at)
         is_whole(log, written)
         assert f"{IMAGE}/fenced/host1" in cluster.ceph.note_names()
         cut_off = cluster.ceph.blocklist()
