@@ -20,7 +20,9 @@ model::Node Agent::describe_node() const {
 }
 
 void Agent::keep_session(const Op& op) {
-  const auto renewed = session_.renew(op, describe_node());
+  const auto node = describe_node();
+  // What was told before may arrive later, from a network that was cut: people should see what is fenced.
+  const auto renewed = node.fenced.empty() ? session_.renew(op, node) : session_.tell(op, node);
   note_session(renewed);
   if (const auto session = session_.valid()) settle_mounts(op, *session);
 }

@@ -29,6 +29,7 @@ class Network final : public service::VolumeRecords {
  public:
   explicit Network(service::VolumeRecords& server) : server_(server) {}
   bool cut = false;
+  std::optional<service::OpenSession> first_opened;  // what the host said of itself then
 
   Result<service::CreateOutcome> create_volume(const Op& op, const service::CreateVolume& request) override {
     TRY(reach());
@@ -71,6 +72,7 @@ class Network final : public service::VolumeRecords {
   Result<model::Record<model::Session>> open_session(const Op& op,
                                                      const service::OpenSession& request) override {
     TRY(reach());
+    if (!first_opened) first_opened = request;
     return server_.open_session(op, request);
   }
   Result<> renew_session(const Op& op, const model::NodeName& node, const std::string& session) override {
@@ -217,6 +219,19 @@ TEST_F(SessionTest, AHostThatComesBackTooLateIsFencedUntilItsContainersAreGone) 
   ASSERT_TRUE(b_.unmount("2"));
   EXPECT_TRUE(a_.mount("4")) << "it is not kept away for ever";
   EXPECT_TRUE(cluster_->write("a", image()));
+}
+
+TEST_F(SessionTest, WhatAHostSaidBeforeItWasFencedIsPutRightWhenItArrivesLate) {
+  ASSERT_TRUE(a_.mount("1"));
+  end_session("a");
+  ASSERT_TRUE(b_.mount("2"));
+  clock_.advance(Millis(40'000));
+  a_.agent->keep_session(op());
+  ASSERT_EQ(a_.status("fenced"), "true");
+  ASSERT_TRUE(control_.open_session(op(), *a_.network.first_opened));
+  ASSERT_TRUE(catalog_->nodes.find("a")->value.fenced.empty());
+  a_.agent->keep_session(op());
+  EXPECT_EQ(catalog_->nodes.find("a")->value.fenced, std::vector<std::string>{"t/v"});
 }
 
 TEST_F(SessionTest, ANewUserFindsOutBeforeTheHeartbeatDoes) {

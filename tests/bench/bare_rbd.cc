@@ -2,7 +2,6 @@
 #include "bare_rbd.h"
 
 #include "require.h"
-#include "run_program.h"
 
 #include <rbd/features.h>
 
@@ -13,6 +12,8 @@ constexpr std::uint64_t kSize = 10ULL << 30;
 constexpr std::uint64_t kFeatures = RBD_FEATURE_LAYERING | RBD_FEATURE_EXCLUSIVE_LOCK |
                                     RBD_FEATURE_OBJECT_MAP | RBD_FEATURE_FAST_DIFF | RBD_FEATURE_DEEP_FLATTEN;
 constexpr char kSnapshot[] = "s";
+constexpr char kNotes[] = "bench_notes";
+constexpr char kUid[] = "2c1f7e0a-95b4-4d3e-8a6f-0b7c1d2e3f40";
 
 // Ceph's functions return the negative error.
 void check(int result, const std::string& doing) {
@@ -68,26 +69,22 @@ void BareRbd::remove(const std::string& image) {
   check(::rbd_remove(pool_, image.c_str()), "removing image " + image);
 }
 
-void RbdCommands::rbd(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), {"rbd", "-c", where_.conf, "--id", where_.user});
-  run_program(std::move(arguments));
+void BareRbd::note_owner(const std::string& image) {
+  rados_write_op_t operation = ::rados_create_write_op();
+  const char *name = image.c_str(), *value = kUid;
+  const size_t name_length = image.size(), value_length = sizeof kUid - 1;
+  ::rados_write_op_omap_set2(operation, &name, &value, &name_length, &value_length, 1);
+  check(::rados_write_op_operate(operation, pool_, kNotes, nullptr, 0), "noting whose " + image + " is");
+  ::rados_release_write_op(operation);
 }
 
-void RbdCommands::create(const std::string& image) {
-  rbd({"create", "--size", "10G", "--image-feature",
-       "layering,exclusive-lock,object-map,fast-diff,deep-flatten", where_.pool + "/" + image});
-}
-
-void RbdCommands::snapshot(const std::string& image) {
-  rbd({"snap", "create", "--no-progress", where_.pool + "/" + image + "@" + kSnapshot});
-}
-
-void RbdCommands::remove_snapshot(const std::string& image) {
-  rbd({"snap", "rm", "--no-progress", where_.pool + "/" + image + "@" + kSnapshot});
-}
-
-void RbdCommands::remove(const std::string& image) {
-  rbd({"rm", "--no-progress", where_.pool + "/" + image});
+void BareRbd::erase_note(const std::string& image) {
+  rados_write_op_t operation = ::rados_create_write_op();
+  const char* name = image.c_str();
+  const size_t name_length = image.size();
+  ::rados_write_op_omap_rm_keys2(operation, &name, &name_length, 1);
+  check(::rados_write_op_operate(operation, pool_, kNotes, nullptr, 0), "erasing the note of " + image);
+  ::rados_release_write_op(operation);
 }
 
 }  // namespace volplugin::bench

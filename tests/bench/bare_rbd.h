@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Images and snapshots of a Ceph pool without volplugin: what librbd itself takes on one connection, which is
-// the floor for the driver, and what somebody takes who types commands. An image has 10 GiB and the features
-// of Ceph's default. One thread each.
+// Images and snapshots of a Ceph pool with librbd alone, on one connection. An image has 10 GiB and the
+// features of Ceph's default. One thread.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include <rados/librados.h>
 #include <rbd/librbd.h>
@@ -31,25 +29,13 @@ class BareRbd {
   void remove_snapshot(const std::string& image);
   void remove(const std::string& image);
 
+  // Whose the image is, as the driver notes it: a value in the omap of one object.
+  void note_owner(const std::string& image);
+  void erase_note(const std::string& image);
+
  private:
   rados_t cluster_ = nullptr;
   rados_ioctx_t pool_ = nullptr;
-};
-
-// The program `rbd`, which connects each time.
-class RbdCommands {
- public:
-  explicit RbdCommands(CephPool where) : where_(std::move(where)) {}
-
-  void create(const std::string& image);
-  void snapshot(const std::string& image);
-  void remove_snapshot(const std::string& image);
-  void remove(const std::string& image);
-
- private:
-  void rbd(std::vector<std::string> arguments);
-
-  CephPool where_;
 };
 
 }  // namespace volplugin::bench

@@ -3,19 +3,14 @@
 
 #include "require.h"
 
-#include <algorithm>
 #include <vector>
 
-#include <blkid/blkid.h>
 #include <fcntl.h>
-#include <linux/loop.h>
 #include <spawn.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace volplugin::bench {
@@ -23,33 +18,11 @@ namespace {
 
 constexpr size_t kRecordBytes = 1024;
 constexpr size_t kLogBytes = 4 << 20;  // written once: no append has to change the file's size or extents
-constexpr size_t kBlankHead = 128 << 10;
-constexpr int kSectorSize = 4096;
 constexpr std::string_view kUid = "2c1f7e0a-95b4-4d3e-8a6f-0b7c1d2e3f40";
-
-int open_or_end(const std::string& path, int flags) {
-  const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
-  require(fd >= 0, "opening " + path);
-  return fd;
-}
 
 void sync_directory(const std::string& path) {
   const int fd = open_or_end(path, O_RDONLY | O_DIRECTORY);
   require(::fsync(fd) == 0, "syncing " + path);
-  ::close(fd);
-}
-
-void require_blank(const std::string& device) {
-  const int fd = open_or_end(device, O_RDONLY);
-  blkid_probe probe = blkid_new_probe();
-  require(blkid_probe_set_device(probe, fd, 0, 0) == 0 && blkid_probe_enable_superblocks(probe, 1) == 0 &&
-              blkid_probe_enable_partitions(probe, 1) == 0,
-          "preparing a probe");
-  require(blkid_do_safeprobe(probe) == 1, device + " is not blank");
-  blkid_free_probe(probe);
-  std::vector<char> head(kBlankHead);
-  require(::pread(fd, head.data(), head.size(), 0) == ssize_t(head.size()), "reading " + device);
-  require(std::ranges::all_of(head, [](char byte) { return byte == 0; }), device + " is not blank");
   ::close(fd);
 }
 
@@ -66,13 +39,6 @@ void make_filesystem(const std::string& device) {
   int status = 0;
   require(::waitpid(pid, &status, 0) == pid && status == 0, "mkfs.ext4 " + device);
   posix_spawn_file_actions_destroy(&actions);
-}
-
-// Until the kernel let go of the device that autoclear ends.
-void await_autoclear(const std::string& device) {
-  const std::string backing = "/sys/block/" + device.substr(5) + "/loop/backing_file";
-  const timespec pause{0, 100'000};
-  while (::access(backing.c_str(), F_OK) == 0) ::nanosleep(&pause, nullptr);
 }
 
 }  // namespace
@@ -111,33 +77,10 @@ void BareVolumes::make_image(const std::string& name) {
   sync_directory(images_);
 }
 
-BareVolumes::Loop BareVolumes::attach(const std::string& name) {
-  const int image = open_or_end(image_of(name), O_RDWR);
-  const int control = open_or_end("/dev/loop-control", O_RDWR);
-  loop_config config{};
-  config.fd = unsigned(image);
-  config.block_size = kSectorSize;
-  config.info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO;
-  for (;;) {
-    const int number = ::ioctl(control, LOOP_CTL_GET_FREE);
-    require(number >= 0, "asking for a loop device");
-    const Loop loop{open_or_end(fmt::format("/dev/loop{}", number), O_RDWR),
-                    fmt::format("/dev/loop{}", number)};
-    const bool configured = ::ioctl(loop.fd, LOOP_CONFIGURE, &config) == 0;
-    require(configured || errno == EBUSY, "configuring " + loop.device);
-    if (configured) {
-      ::close(control);
-      ::close(image);
-      return loop;
-    }
-    ::close(loop.fd);  // another program was faster
-  }
-}
-
 void BareVolumes::create(const std::string& name) {
   record();
   make_image(name);
-  const Loop loop = attach(name);
+  const LoopDevice loop = attach_loop(image_of(name));
   require_blank(loop.device);
   make_filesystem(loop.device);
   require(::fsync(loop.fd) == 0, "syncing " + loop.device);
@@ -150,7 +93,7 @@ void BareVolumes::mount(const std::string& name) {
   record();
   const std::string where = mount_point_of(name);
   require(::mkdir(where.c_str(), 0700) == 0, "making " + where);
-  mounted_ = attach(name);
+  mounted_ = attach_loop(image_of(name));
   require(::mount(mounted_.device.c_str(), where.c_str(), "ext4", 0, nullptr) == 0, "mounting " + where);
   require(::mkdir((where + "/data").c_str(), 0755) == 0, "making the data directory");
   ::close(mounted_.fd);

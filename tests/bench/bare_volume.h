@@ -4,6 +4,8 @@
 // nothing, locks nothing and could not recover from a crash: it is the floor, not a rival.
 #pragma once
 
+#include "bare_device.h"
+
 #include <cstdint>
 #include <string>
 
@@ -23,22 +25,17 @@ class BareVolumes {
   void remove(const std::string& name);
 
  private:
-  struct Loop {
-    int fd;
-    std::string device;
-  };
   std::string image_of(const std::string& name) const { return images_ + "/" + name; }
   std::string mount_point_of(const std::string& name) const { return mounts_ + "/" + name; }
   void record();
   void make_image(const std::string& name);
-  Loop attach(const std::string& name);
 
   std::string images_;
   std::string mounts_;
   std::uint64_t size_;
   int log_ = -1;
   off_t log_end_ = 0;
-  Loop mounted_{-1, ""};
+  LoopDevice mounted_;
 };
 
 }  // namespace volplugin::bench

@@ -26,6 +26,7 @@ class UnixHttp {
   std::string get(std::string_view target) { return exchange("GET", target, ""); }
   std::string put(std::string_view target, std::string_view body) { return exchange("PUT", target, body); }
   std::string post(std::string_view target, std::string_view body) { return exchange("POST", target, body); }
+  void erase(std::string_view target) { exchange("DELETE", target, ""); }
 
  private:
   explicit UnixHttp(int fd) : fd_(fd) {}

@@ -16,7 +16,7 @@ from support.daemons import Agent, Volmaster, Volplugin, wait_until
 from support.etcd import Etcd
 
 NAME, IMAGE = "tenant1/v", "tenant1.v"
-DONE, NOT_FOUND, IN_THE_WAY, NO_ANSWER = 0, 3, 4, 5
+DONE, FAILED, NOT_FOUND, IN_THE_WAY, NO_ANSWER = 0, 1, 3, 4, 5
 _numbers = itertools.count()
 
 
@@ -466,9 +466,9 @@ def test_pool_that_is_full(sites, ceph, kind):
     data = os.urandom(1 << 20).hex()
     with ThreadPoolExecutor(1) as pool, full(ceph):
         waiting = pool.submit(write, path / "file", data)
-        # Refused when the manager has told the monitor already, else it waits like the writer.
-        refused = site.api.volcli("--timeout", "3", "volume", "create", "tenant1/w", check=False)
-        assert "cannot hold" in refused.stderr or refused.returncode == NO_ANSWER, refused
+        # The writer waits, the create does not.
+        assert "full" in site.create("tenant1/w", code=FAILED)
+        assert [volume["name"] for volume in site.records()] == ["v"] and site.storage.images() == [IMAGE]
         assert not waiting.done()
         ceph.make_room()
         waiting.result(60)
@@ -479,3 +479,34 @@ def test_pool_that_is_full(sites, ceph, kind):
     assert (site.mount() / "file").read_text() == data
     site.unmount()
     site.plugin.settle()
+
+
+@pytest.fixture(params=["bytes", "objects"])
+def quota(request):
+    """What the pool has too much of."""
+    return f"max_{request.param}"
+
+
+def test_pool_whose_quota_is_reached(sites, ceph, quota):
+    """Creates are refused at once and leave nothing; what is there can be removed, and that makes room."""
+    site = sites("master")
+    for name in (NAME, "tenant1/old"):
+        site.create(name)
+    site.remove("tenant1/old")
+    before = (site.storage.images(), site.storage.notes(), site.records())
+    assert before[0] == [IMAGE]
+    for end in ("raised", "volume removed"):
+        ceph.set_quota(site.pool, 1, quota)
+        wait_until(lambda: site.pool in ceph.full_pools(), "the quota is reached")
+        for name in ("tenant1/w", "tenant1/w", "tenant1/old"):
+            refused = site.create(name, code=FAILED)
+            assert f"pool '{site.pool}' is full" in refused and "quota" in refused, refused
+        assert site.volcli("operation", "list", "-o", "name") == ""
+        assert (site.storage.images(), site.storage.notes(), site.records()) == before
+        if end == "volume removed":
+            site.remove()
+            assert site.is_clean()
+        ceph.set_quota(site.pool, 0, quota)
+        wait_until(lambda: site.pool not in ceph.full_pools(), "the quota is gone")
+        site.create("tenant1/w")
+        site.remove("tenant1/w")

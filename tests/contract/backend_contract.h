@@ -48,6 +48,9 @@ class BackendEnvironment {
   virtual std::shared_ptr<void> freeze(const std::string& host);
   // Whether a new image reads as zeros everywhere, and not only where file systems look for signatures.
   virtual bool zeroed() const { return true; }
+  // Whether a device that nobody mounted goes away with the process that attached it. Where it stays,
+  // recovery finds and detaches it.
+  virtual bool devices_end_with_their_process() const { return true; }
   // Whether more may be promised than the pool can hold.
   virtual bool overcommits() const { return false; }
   // Whether "a/b" names a pool.

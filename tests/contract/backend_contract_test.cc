@@ -196,10 +196,15 @@ TEST_P(BackendContract, MountedDeviceSurvivesTheProcess) {
   EXPECT_EQ(attachment->device(), device);
 }
 
-TEST_P(BackendContract, UnmountedDeviceGoesWithTheProcess) {
+TEST_P(BackendContract, UnmountedDeviceOfADeadProcessIsInNobodysWay) {
   make(key());
   attach(key()).reset();
   environment_->restart();
+  if (!environment_->devices_end_with_their_process()) {
+    EXPECT_TRUE(attached_here(key()));
+    EXPECT_TRUE(attach(key()));
+    ASSERT_TRUE(backend().detach(make_op(), key(), nullptr));
+  }
   EXPECT_TRUE(os::wait_until([&] { return !attached_here(key()); }));
   const auto attachment = attach(key());
   EXPECT_TRUE(attachment);

@@ -3,6 +3,7 @@
 
 #include "os/uuid.h"
 
+#include <cstdlib>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -12,7 +13,9 @@
 namespace volplugin::backend {
 namespace {
 
-constexpr Millis kPatience{30'000};
+constexpr Millis kPatience{60'000};  // `ceph` takes seconds to start in an emulated machine
+
+constexpr char kServing[] = "VOLPLUGIN_TEST_CEPH";
 
 // {0}: directory, {1}: fsid, {2}: address of the monitor, {3}: size of the OSD, {4}: more lines.
 constexpr char kConfiguration[] = R"([global]
@@ -105,7 +108,11 @@ void wait_for(const std::string& what, Condition condition) {
 
 }  // namespace
 
-CephCluster::CephCluster(const CephClusterSettings& settings) {
+CephCluster::CephCluster(std::string conf) : conf_(std::move(conf)) {
+  std::filesystem::create_directory(directory_ / "keyrings");
+}
+
+CephCluster::CephCluster(const CephClusterSettings& settings) : conf_(directory_ / "ceph.conf") {
   for (const char* part : {"keyrings", "mon", "osd", "mgr", "run", "crash"})
     std::filesystem::create_directory(directory_ / part);
   const std::string fsid = os::new_uuid(), osd = os::new_uuid(), monmap = directory_ / "monmap";
@@ -195,7 +202,11 @@ Result<os::Outcome> CephCluster::try_rbd(std::vector<std::string> arguments, Mil
 }
 
 CephCluster& shared_ceph() {
-  static CephCluster cluster({.manager = true});
+  if (const char* serving = std::getenv(kServing)) {
+    static CephCluster there((std::string(serving)));
+    return there;
+  }
+  static CephCluster cluster(CephClusterSettings{.manager = true});
   return cluster;
 }
 

@@ -22,14 +22,16 @@ class CephCluster {
  public:
   // Ready in 1 to 2 s. Throws, as all functions do, when something takes too long or fails.
   explicit CephCluster(const CephClusterSettings& settings = {});
+  // One that serves already, on another machine: what is said of its daemons here is nothing.
+  explicit CephCluster(std::string conf);
 
   // kill(), pause(), resume(). A client waits for a daemon that is paused or gone.
   ChildProcess& monitor() { return monitor_; }
   ChildProcess& osd() { return osd_; }
   void start_monitor();  // after kill(): it knows what it knew
 
-  std::string conf() const { return directory_ / "ceph.conf"; }
-  // Of "client.admin" and of users made with add_user(); programs that are given the conf find theirs.
+  const std::string& conf() const { return conf_; }
+  // Of users made with add_user(), and of "client.admin" where the daemons are ours.
   std::string keyring(const std::string& user = "client.admin") const {
     return directory_ / ("keyrings/" + user + ".keyring");
   }
@@ -54,11 +56,13 @@ class CephCluster {
   void start(ChildProcess& daemon, const std::string& program, const std::string& name) const;
 
   os::ScratchDir directory_;
+  std::string conf_;
   ChildProcess monitor_, osd_, manager_;  // end before the directory goes
 };
 
 // The one, with a manager, that tests share which do not disturb it: each in pools of its own. Started by
-// the first of them, ended with the process.
+// the first of them, ended with the process. With VOLPLUGIN_TEST_CEPH that of this configuration file, which
+// serves already and has none of the pools that the tests make.
 CephCluster& shared_ceph();
 
 }  // namespace volplugin::backend

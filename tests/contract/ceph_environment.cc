@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/contract/ceph_environment.h"
 
-#include "backend/rbd/rbd_backend.h"
 #include "base/check.h"
 #include "os/file.h"
 #include "tests/contract/ceph_cluster.h"
 #include "tests/contract/foreign_mount.h"
 
+#include <cstdlib>
 #include <filesystem>
 
 #include <signal.h>
@@ -21,12 +21,12 @@ Op an_op() {
 
 }  // namespace
 
-CephEnvironment::CephEnvironment() {
+CephEnvironment::CephEnvironment(RbdAttach here) : here_(here) {
   if (!unable().empty()) return;
   static const bool made = make_pools();
   CHECK(made);
   restart();
-  other_ = open("host2");
+  other_ = open("host2", RbdAttach::userspace);
 }
 
 CephEnvironment::~CephEnvironment() {
@@ -44,10 +44,10 @@ bool CephEnvironment::make_pools() {
   return true;
 }
 
-std::unique_ptr<Backend> CephEnvironment::open(const std::string& host) {
+std::unique_ptr<Backend> CephEnvironment::open(const std::string& host, RbdAttach attach) {
   RbdConfig config{.ceph = {}, .pools = {}, .state_dir = dir_ / "state", .host = host};
   config.ceph.conf = shared_ceph().conf();
-  config.attach = RbdAttach::userspace;
+  config.attach = attach;
   auto opened = RbdBackend::open(system_clock(), std::move(config));
   CHECK(opened);
   return std::move(*opened);
@@ -65,7 +65,12 @@ std::shared_ptr<void> CephEnvironment::use_elsewhere(const std::string& device) 
   return mount_elsewhere(device, dir_ / "elsewhere");
 }
 
+int CephEnvironment::affordable(int repetitions) const {
+  return here_ == RbdAttach::kernel ? 2 : (repetitions + 4) / 5;
+}
+
 std::shared_ptr<void> CephEnvironment::freeze(const std::string& host) {
+  if (here_ == RbdAttach::kernel) return nullptr;  // nobody stops a kernel and goes on himself
   auto servers = servers_of(host);
   for (const pid_t server : servers) ::kill(server, SIGSTOP);
   return std::shared_ptr<void>(this, [servers = std::move(servers)](void*) {
@@ -92,13 +97,25 @@ void CephEnvironment::clear(const std::string& pool) {
     (void)backend_->detach(an_op(), key, nullptr);
     CHECK(backend_->remove(an_op(), key));
   }
+  if (pool != this->pool()) return;  // put_foreign() was not there
   std::string names = shared_ceph().rbd({"ls", pool});
   for (size_t end = 0; (end = names.find('\n')) != names.npos; names.erase(0, end + 1))
     shared_ceph().rbd({"rm", "--no-progress", pool + "/" + names.substr(0, end)});
 }
 
+std::vector<RbdAttach> ceph_mappers() {
+  return {std::getenv("VOLPLUGIN_TEST_CEPH") != nullptr ? RbdAttach::kernel : RbdAttach::userspace};
+}
+
+std::string case_of(RbdAttach here) {
+  return here == RbdAttach::kernel ? "ceph_krbd" : "ceph";
+}
+
 std::vector<BackendCase> ceph_environments() {
-  return {{"ceph", [] { return std::make_unique<CephEnvironment>(); }, true}};
+  std::vector<BackendCase> cases;
+  for (const RbdAttach here : ceph_mappers())
+    cases.push_back({case_of(here), [here] { return std::make_unique<CephEnvironment>(here); }, true});
+  return cases;
 }
 
 }  // namespace volplugin::backend

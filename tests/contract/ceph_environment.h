@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Images on a real Ceph, mapped by server processes (userspace): two hosts on this one kernel.
+// Images on a real Ceph, for two hosts on this one kernel: the second one's are mapped by server processes
+// (userspace), the first one's by such, too, or by the kernel (krbd), which shows its mappings to all hosts
+// of the machine, so that it can have one only.
 #pragma once
 
+#include "backend/rbd/rbd_backend.h"
 #include "os/scratch.h"
 #include "tests/contract/backend_contract.h"
 
@@ -13,12 +16,12 @@ namespace volplugin::backend {
 
 class CephEnvironment final : public BackendEnvironment {
  public:
-  CephEnvironment();
+  explicit CephEnvironment(RbdAttach here);
   ~CephEnvironment() override;
 
   std::string unable() const override;
   Backend& backend() override { return *backend_; }
-  void restart() override { backend_ = open("host1"); }
+  void restart() override { backend_ = open("host1", here_); }
   Backend* other_host() override { return other_.get(); }
 
   void put_foreign(const std::string& image) override;
@@ -27,7 +30,8 @@ class CephEnvironment final : public BackendEnvironment {
   bool holds_data() const override { return true; }
   bool overcommits() const override { return true; }
   std::shared_ptr<void> freeze(const std::string& host) override;
-  int affordable(int repetitions) const override { return (repetitions + 4) / 5; }
+  int affordable(int repetitions) const override;
+  bool devices_end_with_their_process() const override { return here_ != RbdAttach::kernel; }
 
   // What serves the devices of the host.
   std::vector<pid_t> servers_of(const std::string& host) const;
@@ -35,13 +39,19 @@ class CephEnvironment final : public BackendEnvironment {
  private:
   static constexpr std::array kPools{"pool", "another-pool"};
   static bool make_pools();
-  std::unique_ptr<Backend> open(const std::string& host);
+  std::unique_ptr<Backend> open(const std::string& host, RbdAttach attach);
   void clear(const std::string& pool);
 
+  const RbdAttach here_;
   os::ScratchDir dir_;
   std::unique_ptr<Backend> other_, backend_;
 };
 
+// How the first host may map here: by servers; with VOLPLUGIN_TEST_CEPH, in a guest of the lab, by its
+// kernel.
+std::vector<RbdAttach> ceph_mappers();
+std::string case_of(RbdAttach here);  // "ceph", "ceph_krbd"
+// One for each of them.
 std::vector<BackendCase> ceph_environments();
 
 }  // namespace volplugin::backend

@@ -30,16 +30,19 @@ def reachable_address():
     return found[0]
 
 
-def cluster_for_guests(directory, *lines):
-    """A Ceph cluster, not started yet, with further lines of configuration."""
-    return Ceph(pathlib.Path(directory) / "ceph", address=reachable_address(), extra=lines)
+def cluster_for_guests(directory, *lines, **options):
+    """A Ceph cluster, not started yet, with further lines of configuration and options of Ceph."""
+    return Ceph(pathlib.Path(directory) / "ceph", address=reachable_address(), extra=lines, **options)
+
+
+CONF = "/etc/ceph/ceph.conf"
 
 
 def configure(guest, ceph):
     """What an administrator copies to a client of a cluster."""
     guest.run(["mkdir", "-p", "/etc/ceph"])
     guest.put(f"[global]\nfsid = {ceph.fsid}\nmon host = {ceph.mon_host}\n[client]\nkeyring = /etc/ceph/keyring\n",
-              "/etc/ceph/ceph.conf")
+              CONF)
     guest.put(ceph.keyring.read_text(), "/etc/ceph/keyring", mode=0o600)
 
 

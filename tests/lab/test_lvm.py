@@ -4,8 +4,6 @@
 Each suite runs as it does elsewhere, from the same files, in a guest of its own, two guests at a time. With
 VOLPLUGIN_TEST_REPORTS their reports are left in that folder, where tools/test counts every case.
 """
-import os
-import pathlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +11,7 @@ from support.daemons import BIN, ROOT
 
 from lab.disk import Disk
 from lab.guest import Guest
+from lab.reports import IN_GUEST, keep
 from lab.workspace import workspace
 
 AT_ONCE = 2
@@ -24,13 +23,13 @@ DISKS = ("first", "second")
 def contract(gtest_filter):
     devices = ",".join(Disk(name).device for name in DISKS)
     return (f"VOLPLUGIN_TEST_DISKS={devices} {PROGRAMS}/contract_tests --gtest_brief=1 "
-            f"--gtest_filter='{gtest_filter}' --gtest_output=json:/run/report.json", "json")
+            f"--gtest_filter='{gtest_filter}' --gtest_output=json:{IN_GUEST}.json", "json")
 
 
 def crash(storage, scenario):
     """Every fault point in standalone volplugin."""
     return (f"cd {TESTS}/..; VOLPLUGIN_BIN={PROGRAMS} VOLPLUGIN_TEST_STORAGE={storage} PYTHONDONTWRITEBYTECODE=1 "
-            f"python3 -m pytest -q -p no:cacheprovider --junitxml=/run/report.xml tests/crash/test_crash_points.py "
+            f"python3 -m pytest -q -p no:cacheprovider --junitxml={IN_GUEST}.xml tests/crash/test_crash_points.py "
             f"-k {scenario}", "xml")
 
 
@@ -54,14 +53,8 @@ def play(name):
             scratch = Disk("scratch").device
             guest.run(f"mkfs.ext4 -q {scratch}; mount {scratch} /tmp")
             done = guest.run(f"{command} 2>&1", timeout=900, check=False)
-            keep(name, kind, guest)
+            keep(guest, name, kind)
             return done.returncode, done.stdout
-
-
-def keep(name, kind, guest):
-    folder = os.environ.get("VOLPLUGIN_TEST_REPORTS")
-    if folder:
-        (pathlib.Path(folder) / f"lab-{name}.{kind}").write_bytes(guest.get(f"/run/report.{kind}"))
 
 
 @pytest.fixture(scope="module")

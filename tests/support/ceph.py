@@ -254,12 +254,12 @@ class Ceph:
         """Addresses of clients that are cut off: "127.0.0.1:0/123"."""
         return sorted(self.ceph_json("osd", "dump")["blocklist"])
 
-    # Clients of a full pool do not get an error: they wait until it is not full any more.
+    # Clients that write to a full pool do not get an error: they wait until it is not full any more.
 
-    def set_quota(self, pool, size):
+    def set_quota(self, pool, most, of="max_bytes"):
         """How much the pool may hold, 0: any; the manager sees some seconds late that it is too much."""
         assert self.mgr, "nobody else looks after quotas"
-        self.ceph("osd", "pool", "set-quota", pool, "max_bytes", str(size))
+        self.ceph("osd", "pool", "set-quota", pool, of, str(most))
 
     def fill_up(self):
         """The OSD takes itself for full, whatever it holds. Returns when all pools are."""

@@ -50,9 +50,10 @@ Result<std::optional<LocalImage>> RbdBackend::remembered(const ImageKey& key) co
 }
 
 Result<std::unique_ptr<Attachment>> RbdBackend::attach_image(const Work& work) {
+  // The notes first: whoever is noted there has the image open when it is looked at, or is gone.
+  const auto notes = TRY(read_notes(work));
   const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
   if (!image) return make_error(Code::not_found, fmt::format("image '{}' does not exist", name_of(work.key)));
-  const auto notes = TRY(read_notes(work));
   TRY(require_ours(work.key, notes, *image));
   const LocalImage here = local(work.key, image->id);
   TRY(clear_earlier(work, here));
@@ -61,8 +62,8 @@ Result<std::unique_ptr<Attachment>> RbdBackend::attach_image(const Work& work) {
     return make_error(
         Code::busy,
         fmt::format("image '{}' is mapped on this host by somebody else: unmap it first", name_of(work.key)));
-  TRY(make_way(work, notes, mapped));
-  return map_and_note(work, here);
+  TRY(make_way(work, notes, image->watchers, mapped));
+  return map_and_note(work, here, *image);
 }
 
 // An earlier image of that name may still be mapped here: it was removed while this host could not be
@@ -78,7 +79,8 @@ Result<> RbdBackend::clear_earlier(const Work& work, const LocalImage& image) {
 }
 
 // Whoever held the image before and is gone is shut out; whoever is there is in the way.
-Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, bool mapped) {
+Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, const Clients& open_by,
+                              bool mapped) {
   const std::string& me = config_.host;
   if (notes.fenced.contains(me)) {
     // Nothing of it is here: that is what lifting the fence waits for.
@@ -87,7 +89,6 @@ Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, bool ma
                       fmt::format("host '{}' was cut off from image '{}' when another host took it over", me,
                                   name_of(work.key)));
   }
-  const auto open_by = TRY(work.ceph.watchers(work.key.pool, work.key.image));
   for (const auto& [host, clients] : notes.holders) {
     if (notes.fenced.contains(host)) continue;
     if (host == me) {
@@ -103,12 +104,13 @@ Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, bool ma
   return {};
 }
 
-Result<std::unique_ptr<Attachment>> RbdBackend::map_and_note(const Work& work, const LocalImage& image) {
+Result<std::unique_ptr<Attachment>> RbdBackend::map_and_note(const Work& work, const LocalImage& image,
+                                                             const CephImage& found) {
   TRY(os::ensure_directory(image.directory, kDirectoryMode));
   TRY(os::write_file_atomically(memory_file(image), fmt::format("{} {}\n", work.key.uid, image.id), kFileMode,
                                 os::Durability::none));
   auto mapped = mapper_->map(work.op, image);
-  auto noted = mapped ? note_holding(work, image) : Result<>(mapped.error());
+  auto noted = mapped ? note_holding(work, image, found) : Result<>(mapped.error());
   if (noted) noted = confirm_holding(work);
   if (noted) return mapped;
   if (mapped && TRY(os::in_use((*mapped)->device())))
@@ -124,13 +126,13 @@ Result<std::unique_ptr<Attachment>> RbdBackend::map_and_note(const Work& work, c
 
 // Through which client this host holds the image. One that the mapper cannot name is among those that have it
 // open and are no other host's.
-Result<> RbdBackend::note_holding(const Work& work, const LocalImage& image) {
+Result<> RbdBackend::note_holding(const Work& work, const LocalImage& image, const CephImage& found) {
   Clients clients;
   if (const auto known = TRY(mapper_->client_of(image))) {
     clients = {*known};
   } else {
     const auto notes = TRY(read_notes(work));
-    for (const auto& client : TRY(work.ceph.watchers(work.key.pool, work.key.image)))
+    for (const auto& client : TRY(work.ceph.watchers(found)))
       if (!held_for_another(notes, config_.host, client)) clients.push_back(client);
   }
   if (clients.empty())

@@ -31,9 +31,13 @@ struct CephSettings {
 inline constexpr Millis kCephCallTimeout{30'000};
 inline constexpr Millis kCephConnectTimeout{10'000};
 
+// What one look at an image tells: opening it is what takes time (some ten questions to the cluster).
 struct CephImage {
   std::string id;  // of this image; another one of the same name has another
   Bytes size;
+  std::vector<std::string> watchers;  // as CephConnection::watchers()
+  bool has_snapshots = false;
+  std::shared_ptr<void> opened;  // open for reading, which nobody sees; ends before the connection
 };
 
 struct CephSnapshot {
@@ -75,6 +79,8 @@ class CephConnection {
 
   // Clients that have the image open for writing: "10.0.0.1:0/3123". No such image: empty.
   virtual Result<std::vector<std::string>> watchers(const std::string& pool, const std::string& image) = 0;
+  // The same now, of an image that was looked at before.
+  virtual Result<std::vector<std::string>> watchers(const CephImage& image) = 0;
   // The client that has the exclusive lock, or nothing.
   virtual Result<std::optional<std::string>> lock_owner(const std::string& pool,
                                                         const std::string& image) = 0;

@@ -61,9 +61,8 @@ Result<EnsureOutcome> RbdBackend::accept(const Work& work, const ImageNotes& not
                                                         name_of(work.key), image.size.count, size.count));
   if (!unfinished) return EnsureOutcome{Ensured::already_there, size};
   // Ours, of a call that was cut short, or made by somebody else in that instant: only if it was never used.
-  if (TRY(work.ceph.used(work.key.pool, work.key.image)) != Bytes{} ||
-      !TRY(work.ceph.snapshots(work.key.pool, work.key.image)).empty() ||
-      !TRY(work.ceph.watchers(work.key.pool, work.key.image)).empty())
+  if (image.has_snapshots || !image.watchers.empty() ||
+      TRY(work.ceph.used(work.key.pool, work.key.image)) != Bytes{})
     return taken(fmt::format("image '{}' is in use and was not made by volplugin", name_of(work.key)));
   if (!TRY(work.ceph.replace_note(work.key.pool, note::owner(work.key.image), note::value_of(*notes.owner),
                                   note::value_of(ImageOwner{work.key.uid, image.id}))))
@@ -106,10 +105,16 @@ Result<EnsureOutcome> RbdBackend::make_noted_image(const Work& work, const std::
   return EnsureOutcome{Ensured::created, size};
 }
 
-// Images are thin: this refuses only what can never be filled.
+// Images are thin: this refuses only what can never be filled, or cannot even be formatted.
 Result<> RbdBackend::refuse_if_too_big(const Work& work, Bytes size) {
   const auto pool = TRY(pool_info(work.ceph, work.key.pool));
-  if (pool.total == Bytes{} || size <= pool.total) return {};
+  if (pool.total == Bytes{}) return {};  // nobody knows
+  if (pool.available == Bytes{})
+    return make_error(Code::resource_exhausted,
+                      fmt::format("pool '{0}' is full: its quota or the cluster's space is used up; remove "
+                                  "something, or see `ceph osd pool get-quota {0}` and `ceph df`",
+                                  work.key.pool));
+  if (size <= pool.total) return {};
   return make_error(Code::resource_exhausted,
                     fmt::format("pool '{}' cannot hold {} bytes: it has {} bytes, {} of them free",
                                 work.key.pool, size.count, pool.total.count, pool.available.count));
@@ -120,20 +125,21 @@ Result<Removed> RbdBackend::remove_image(const Work& work) {
   if (!pool && pool.error().code == Code::not_found) return Removed::already_gone;  // with its pool
   TRY(pool);
   const auto notes = TRY(read_notes(work));
-  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
   if (const auto here = TRY(remembered(work.key))) {
     if (TRY(mapper_->find(*here)))
       return make_error(Code::busy, fmt::format("image '{}' is attached", name_of(work.key)));
     TRY(let_go(work.op, work.key, *here));
   }
+  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
   if (image) {
     const bool unfinished = notes.owned_by(work.key.uid) && notes.owner->image_id.empty() &&
                             TRY(work.ceph.used(work.key.pool, work.key.image)) == Bytes{};
     if (!unfinished) TRY(require_ours(work.key, notes, *image));
-    TRY(refuse_if_open(work, notes));
-    TRY(remove_snapshots(work));
+    TRY(refuse_if_open(work, notes, image->watchers));
+    if (image->has_snapshots) TRY(remove_snapshots(work));
     const auto removed = work.ceph.remove_image(work.key.pool, work.key.image);
-    if (!removed && removed.error().code == Code::busy) TRY(refuse_if_open(work, notes));
+    if (!removed && removed.error().code == Code::busy)
+      TRY(refuse_if_open(work, notes, TRY(work.ceph.watchers(*image))));
     if (!removed && removed.error().code != Code::not_found) return removed.error();
   }
   if (notes.owner && !notes.owned_by(work.key.uid))
@@ -147,9 +153,8 @@ Result<Removed> RbdBackend::remove_image(const Work& work) {
   return image ? Removed::removed : Removed::already_gone;
 }
 
-// Errors: busy, naming the clients that have the image open.
-Result<> RbdBackend::refuse_if_open(const Work& work, const ImageNotes& notes) {
-  const auto clients = TRY(work.ceph.watchers(work.key.pool, work.key.image));
+// `clients`: those that have the image open. Errors: busy, naming them.
+Result<> RbdBackend::refuse_if_open(const Work& work, const ImageNotes& notes, const Clients& clients) {
   if (clients.empty()) return {};
   std::vector<std::string> users;
   for (const auto& client : clients) {

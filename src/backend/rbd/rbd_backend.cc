@@ -24,6 +24,18 @@ std::unique_ptr<ImageMapper> choose_mapper(const Clock& clock, RbdAttach how, co
   return std::make_unique<UserspaceMapper>(links);
 }
 
+// A quota is no part of what Ceph says is available.
+Result<PoolInfo> space_of(const std::string& pool, json::Object stats) {
+  const std::uint64_t stored = TRY(stats.uint_or("stored", 0)), objects = TRY(stats.uint_or("objects", 0));
+  const std::uint64_t most = TRY(stats.uint_or("quota_bytes", 0));
+  const std::uint64_t most_objects = TRY(stats.uint_or("quota_objects", 0));
+  std::uint64_t available = TRY(stats.uint_or("max_avail", 0));
+  if (stored + available == 0) return PoolInfo{pool, {}, {}};
+  if (most > 0) available = std::min(available, most - std::min(most, stored));
+  if (most_objects > 0 && objects >= most_objects) available = 0;
+  return PoolInfo{pool, Bytes{stored + available}, Bytes{available}};
+}
+
 }  // namespace
 
 RbdBackend::RbdBackend(RbdConfig config, std::unique_ptr<CephLinks> links,
@@ -106,14 +118,12 @@ Result<std::vector<ImageInfo>> RbdBackend::list(const Op& op, const std::string&
 // How full a pool is the monitors know from a manager daemon: without one it is all zero.
 Result<PoolInfo> RbdBackend::pool_info(CephConnection& ceph, const std::string& pool) {
   TRY(ceph.check_pool(pool));
-  const std::string said = TRY(ceph.monitor_command(R"({"prefix":"df","format":"json"})"));
+  const std::string said = TRY(ceph.monitor_command(R"({"prefix":"df","detail":"detail","format":"json"})"));
   auto all = TRY(json::Object::open(TRY(json::Value::parse(said, "ceph df"))));
   for (const auto& value : TRY(TRY(all.get("pools")).as_array())) {
     auto entry = TRY(json::Object::open(value));
     if (TRY(entry.string("name")) != pool) continue;
-    auto stats = TRY(json::Object::open(TRY(entry.get("stats"))));
-    const Bytes available{TRY(stats.uint_or("max_avail", 0))};
-    return PoolInfo{pool, Bytes{available.count + TRY(stats.uint_or("stored", 0))}, available};
+    return space_of(pool, TRY(json::Object::open(TRY(entry.get("stats")))));
   }
   return PoolInfo{pool, {}, {}};
 }

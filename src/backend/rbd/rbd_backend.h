@@ -78,7 +78,7 @@ class RbdBackend final : public Backend, private Fencing {
   static Result<> refuse_if_too_big(const Work& work, Bytes size);
   Result<Removed> remove_image(const Work& work);
   static Result<> remove_snapshots(const Work& work);
-  static Result<> refuse_if_open(const Work& work, const ImageNotes& notes);
+  static Result<> refuse_if_open(const Work& work, const ImageNotes& notes, const Clients& clients);
   static Result<std::optional<ImageInfo>> inspect_image(const Work& work);
 
   // attach.cc
@@ -91,9 +91,10 @@ class RbdBackend final : public Backend, private Fencing {
   Result<std::optional<LocalImage>> remembered(const ImageKey& key) const;
   Result<> clear_earlier(const Work& work, const LocalImage& image);
   Result<std::unique_ptr<Attachment>> attach_image(const Work& work);
-  Result<> make_way(const Work& work, const ImageNotes& notes, bool mapped);
-  Result<std::unique_ptr<Attachment>> map_and_note(const Work& work, const LocalImage& image);
-  Result<> note_holding(const Work& work, const LocalImage& image);
+  Result<> make_way(const Work& work, const ImageNotes& notes, const Clients& open_by, bool mapped);
+  Result<std::unique_ptr<Attachment>> map_and_note(const Work& work, const LocalImage& image,
+                                                   const CephImage& found);
+  Result<> note_holding(const Work& work, const LocalImage& image, const CephImage& found);
   Result<> confirm_holding(const Work& work);
   Result<> detach_image(const Op& op, const ImageKey& key, std::unique_ptr<Attachment> attachment);
   Result<> let_go(const Op& op, const ImageKey& key, const LocalImage& image);

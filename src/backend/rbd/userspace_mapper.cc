@@ -50,17 +50,20 @@ bool served(const LocalImage& image) {
   return mounted && *mounted && ::stat(file_of(image).c_str(), &status) == 0;
 }
 
-// Every process that was started for this image: what it was called with tells.
+// Whether the process was started for this image: what it was called with tells.
+bool serves(const std::string& pid, const LocalImage& image) {
+  const auto line = os::read_file("/proc/" + pid + "/cmdline");
+  return line && line->contains(kServer) && line->contains("mountpoint=" + in_list(file_of(image)) + ",");
+}
+
 std::vector<pid_t> servers_of(const LocalImage& image) {
-  const std::string told = "mountpoint=" + in_list(file_of(image)) + ",";
   std::vector<pid_t> found;
   std::error_code none;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", none)) {
     const std::string name = entry.path().filename();
     pid_t pid = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc()) continue;
-    const auto line = os::read_file(entry.path() / "cmdline");
-    if (line && line->find(kServer) != line->npos && line->find(told) != line->npos) found.push_back(pid);
+    if (serves(name, image)) found.push_back(pid);
   }
   return found;
 }
@@ -74,8 +77,8 @@ bool ended(const os::FileDescriptor& process, Millis patience) {
 Result<Unmapped> end_server(const Op& op, pid_t pid, const LocalImage& image) {
   const os::FileDescriptor process(int(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process) return Unmapped::lost;
-  const auto still_it = servers_of(image);  // the number may have got a new owner before it was pinned
-  if (std::ranges::find(still_it, pid) == still_it.end()) return Unmapped::lost;
+  // The number may have got a new owner before it was pinned.
+  if (!serves(std::to_string(pid), image)) return Unmapped::lost;
   ::syscall(SYS_pidfd_send_signal, process.get(), SIGTERM, nullptr, 0);
   if (ended(process, std::min(kEndPatience, op.remaining()))) return Unmapped::closed;
   ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);

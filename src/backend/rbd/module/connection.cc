@@ -34,6 +34,9 @@ Error ceph_error(int failed, std::string_view what, Effect effect) {
   } else if (failed == -kBlocklisted) {
     error.code = Code::unavailable;
     error.message = fmt::format("{}: the Ceph cluster has shut this client out (blocklisted)", what);
+  } else if (failed == -EDQUOT || failed == -ENOSPC) {
+    error.message =
+        fmt::format("{}: the pool is full{}", what, failed == -EDQUOT ? ", its quota is reached" : "");
   } else if (failed == -EROFS) {
     error.code = Code::busy;
     error.message = fmt::format("{}: another client has the image's lock", what);
@@ -87,6 +90,8 @@ Result<PoolHandle> LibrbdConnection::pool_of(const std::string& pool) {
   if (failed == -ENOENT)
     return make_error(Code::not_found, fmt::format("pool '{}' does not exist in the Ceph cluster", pool));
   if (failed < 0) return failure(failed, fmt::format("opening pool '{}'", pool));
+  // What takes space in a full pool fails then and does not wait, and what takes none still works: removing.
+  rados_set_pool_full_try(context);
   return PoolHandle(context);
 }
 

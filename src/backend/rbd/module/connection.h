@@ -28,6 +28,7 @@ class LibrbdConnection final : public CephConnection {
   Result<> clear_remains(const std::string& pool, const std::string& image, const std::string& id) override;
 
   Result<std::vector<std::string>> watchers(const std::string& pool, const std::string& image) override;
+  Result<std::vector<std::string>> watchers(const CephImage& image) override;
   Result<std::optional<std::string>> lock_owner(const std::string& pool, const std::string& image) override;
   Result<> break_lock(const std::string& pool, const std::string& image, const std::string& owner) override;
   Result<> blocklist(const std::string& client, std::chrono::seconds time) override;

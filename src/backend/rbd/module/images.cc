@@ -68,14 +68,21 @@ Result<> LibrbdConnection::create_image(const std::string& pool, const std::stri
 
 Result<std::optional<CephImage>> LibrbdConnection::find_image(const std::string& pool,
                                                               const std::string& image) {
-  const auto opened = TRY(open_image(pool, image, Access::read_only));
+  auto opened = TRY(open_image(pool, image, Access::read_only));
   if (!opened) return std::optional<CephImage>();
-  CephImage found;
+  const auto handle = std::make_shared<ImageHandle>(std::move(*opened));
+  CephImage found{.opened = handle};
   std::array<char, 128> id{};
-  int failed = rbd_get_id(opened->get(), id.data(), id.size());
-  if (failed >= 0) failed = rbd_get_size(opened->get(), &found.size.count);
+  int failed = rbd_get_id(handle->get(), id.data(), id.size());
+  if (failed >= 0) failed = rbd_get_size(handle->get(), &found.size.count);
+  rbd_snap_info_t end{};  // room for none: librbd ends its list with an empty one
+  int room = 1;
+  const int listed = failed < 0 ? 0 : rbd_snap_list(handle->get(), &end, &room);
+  if (listed < 0 && listed != -ERANGE) failed = listed;
   if (failed < 0) return failure(failed, fmt::format("looking at image '{}/{}'", pool, image));
   found.id = id.data();
+  found.has_snapshots = listed == -ERANGE;
+  found.watchers = TRY_CTX(watchers(found), "image '{}/{}'", pool, image);
   return std::optional(std::move(found));
 }
 
@@ -129,15 +136,19 @@ Result<> LibrbdConnection::clear_remains(const std::string& pool, const std::str
 
 Result<std::vector<std::string>> LibrbdConnection::watchers(const std::string& pool,
                                                             const std::string& image) {
+  const auto found = TRY(find_image(pool, image));
+  return found ? found->watchers : std::vector<std::string>();
+}
+
+Result<std::vector<std::string>> LibrbdConnection::watchers(const CephImage& image) {
+  const rbd_image_t opened = std::static_pointer_cast<ImageHandle>(image.opened)->get();
   std::vector<std::string> clients;
-  const auto opened = TRY(open_image(pool, image, Access::read_only));
-  if (!opened) return clients;
   for (size_t room = 16;; room *= 2) {
     std::vector<rbd_image_watcher_t> found(room);
     size_t count = room;
-    const int failed = rbd_watchers_list(opened->get(), found.data(), &count);
+    const int failed = rbd_watchers_list(opened, found.data(), &count);
     if (failed == -ERANGE) continue;
-    if (failed < 0) return failure(failed, fmt::format("looking who has image '{}/{}' open", pool, image));
+    if (failed < 0) return failure(failed, "looking who has it open");
     for (size_t i = 0; i < count; ++i) clients.emplace_back(found[i].addr);
     rbd_watchers_list_cleanup(found.data(), count);
     return clients;
