@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only the ceph driver has to cope with, on a real cluster.
+#include "backend/fencing.h"
 #include "backend/rbd/rbd_backend.h"
 #include "os/scratch.h"
 #include "tests/contract/backend_suite.h"
 #include "tests/contract/ceph_cluster.h"
 #include "tests/contract/ceph_environment.h"
 #include "tests/contract/device_start.h"
+
+#include <array>
 
 #include <signal.h>
 
@@ -175,6 +178,46 @@ TEST_F(CephDriver, CallsToAClusterThatHangsEndAndItGoesOn) {
   ceph().osd().resume();
   EXPECT_TRUE(here().ensure(make_op(), {"pool", "tenant.late", "uid-2"}, Bytes::mib(8)));
   EXPECT_TRUE(attach(here()));
+}
+
+TEST_P(CephImages, ASecondHostIsRefusedAsLongAsTheFirstHasIt) {
+  make(here());
+  auto device = attach(here());
+  const auto refused = there().attach(make_op(), key());
+  EXPECT_EQ(code_of(refused), Code::busy);
+  EXPECT_TRUE(refused.error().message.contains("host 'host1'")) << refused.error().message;
+  EXPECT_TRUE(write_at_start(device->device(), "still"));
+  ASSERT_TRUE(here().detach(make_op(), key(), std::move(device)));
+  EXPECT_EQ(read_at_start(attach(there())->device()), "still");
+}
+
+TEST_P(CephImages, OfTwoHostsThatAttachAtOnceAtMostOneHasIt) {
+  make(here());
+  const std::array<Backend*, 2> hosts{&here(), &there()};
+  int won = 0;
+  for (int round = 0; round < 8; ++round) {
+    std::array<std::unique_ptr<Attachment>, 2> devices;
+    run_threads(2, [&](int host) {
+      if (auto attached = hosts[host]->attach(make_op(), key())) devices[host] = std::move(*attached);
+    });
+    EXPECT_FALSE(devices[0] && devices[1]) << "round " << round;
+    for (size_t host = 0; host < hosts.size(); ++host) {
+      if (!devices[host]) continue;
+      ++won;
+      EXPECT_TRUE(write_at_start(devices[host]->device(), "mine")) << "whoever has it can write";
+      EXPECT_TRUE(hosts[host]->detach(make_op(), key(), std::move(devices[host])));
+    }
+  }
+  EXPECT_GT(won, 0);
+}
+
+TEST_P(CephImages, AFencedHostKeepsNoLock) {
+  make(here());
+  const auto device = attach(here());
+  ASSERT_TRUE(write_at_start(device->device(), "mine"));
+  ASSERT_NE(ceph().rbd({"lock", "ls", "pool/tenant.volume"}), "") << "there is one to break";
+  ASSERT_TRUE(there().fencing()->fence(make_op(), key(), "host1"));
+  EXPECT_EQ(ceph().rbd({"lock", "ls", "pool/tenant.volume"}), "");
 }
 
 TEST_P(CephImages, RemovingNamesWhoIsInTheWay) {
