@@ -6,7 +6,8 @@
 // Contract (tests/contract/backend runs it against every driver):
 // - Every function is idempotent: repeating it after any crash converges.
 // - An image belongs to the volume whose uid it carries. ensure() never adopts, and remove() never
-//   removes, an image with another uid or without one: that is somebody else's data.
+//   removes, an image with another uid or without one: that is somebody else's data. Only Adoption gives
+//   one to a volume, when a person said so.
 // - ensure() publishes an image whole (right size, right uid) or not at all. It is blank when ensure() has
 //   returned; a crash before that may leave a whole image of ours with old data at its start.
 // - A blocking call respects its Op and never leaves a half state that repeating does not repair.
@@ -75,6 +76,7 @@ class Attachment {
 
 class Snapshots;
 class Fencing;
+class Adoption;
 
 class Backend {
  public:
@@ -85,6 +87,8 @@ class Backend {
   virtual Snapshots* snapshots() { return nullptr; }
   // Null: this driver cannot cut a host off. Of no use where images belong to one host.
   virtual Fencing* fencing() { return nullptr; }
+  // Null: this driver takes no image that it did not make.
+  virtual Adoption* adoption() { return nullptr; }
 
   // Does not block. Errors: invalid_argument naming the rule a pool name of this backend breaks.
   virtual Result<> validate_pool(const std::string& pool) const = 0;

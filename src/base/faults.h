@@ -19,6 +19,9 @@ enum class Fault {
   create_formatted,      // file system made, not yet detached
   create_detached,       // storage done, record still `creating`
   create_acknowledged,   // record `ready`, caller not yet told
+  adopt_recorded,        // volume record `adopting` is durable, the image is as it was
+  adopt_image_taken,     // the image carries the volume's uid, record still `adopting`
+  adopt_acknowledged,    // record `ready`, caller not yet told
   mount_recorded,        // mount record durable, nothing attached
   mount_attached,        // block device exists
   mount_mounted,         // mounted, use not yet in the journal

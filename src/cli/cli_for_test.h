@@ -99,6 +99,14 @@ class FakeVolmaster final : public service::Volmaster {
     TRY(call(text));
     return service::CreateOutcome{fake_.add_volume(request.id.name()), fake_.created};
   }
+  Result<model::Record<model::Volume>> adopt_volume(const Op&, const service::AdoptVolume& request) override {
+    std::string text = "adopt_volume " + request.id.name();
+    for (const auto& [key, value] : request.options) text += fmt::format(" {}={}", key, value);
+    if (request.layout) text += fmt::format(" layout {}", to_string(*request.layout));
+    if (request.confirmed == service::Confirmed::yes) text += " confirmed";
+    TRY(call(text));
+    return fake_.add_volume(request.id.name());
+  }
   Result<model::Record<model::Volume>> get_volume(const Op&, const model::VolumeId& id) override {
     TRY(call("get_volume " + id.name()));
     return find(fake_.volumes, id.name());

@@ -23,6 +23,19 @@ constexpr Flag kCreateFlags[] = {
      .repeatable = true},
     {.name = "node", .value = "NODE", .help = "make a host-local volume on this node"},
 };
+constexpr Flag kAdoptFlags[] = {
+    {.name = "opt",
+     .value = "KEY=VALUE",
+     .help = "set an option that differs from the policy; may be given again for other keys",
+     .repeatable = true},
+    {.name = "layout",
+     .value = "LAYOUT",
+     .help = "containers get the directory 'data' of the file system (data), or all of it (root)"},
+    {.name = "yes",
+     .value = "",
+     .help = "yes, no other volplugin has the volume that the image belongs to",
+     .letter = 'y'},
+};
 constexpr Flag kYesFlags[] = {
     {.name = "yes", .value = "", .help = "yes, the holder certainly does not write any more", .letter = 'y'},
 };
@@ -104,12 +117,25 @@ constexpr Command kCommands[] = {
     {"volume", "create", "make a volume by the policy of its tenant",
      "Prints the volume's name. A volume that exists with the same options is left alone, which is not an\n"
      "error. The keys of --opt are backend, pool, size (a bare number is MiB), filesystem, ephemeral,\n"
-     "snapshots, snapshots.frequency, snapshots.keep, mount-wait, takeover, node (where a host-local volume is made),\n"
+     "snapshots, snapshots.frequency, snapshots.keep, mount-wait, takeover, node (where a host-local volume "
+     "is made),\n"
      "rate-limit.read.bps, rate-limit.read.iops, rate-limit.write.bps and rate-limit.write.iops; what is "
      "not\n"
      "said comes from the policy.",
      "volcli volume create tenant1/test --opt size=2GB --opt ephemeral=true", Argument::volume, kCreateFlags,
      volume_create, Needs::volmaster},
+    {"volume", "adopt", "make a volume of an image that exists",
+     "The image is called TENANT.VOLUME in the pool of the policy, or in that of --opt pool=POOL; one of\n"
+     "another name is renamed first (rbd rename). Its data is not touched: size and file system are the\n"
+     "image's. All other options are as in 'volume create'. Containers get the whole file system of an "
+     "image\n"
+     "that somebody else made, and the directory 'data' of one that volplugin made, if --layout does not "
+     "say\n"
+     "otherwise. Refused for an image that holds no file system, that a client has open, and, without "
+     "--yes,\n"
+     "that belongs to a volume which volmaster does not know. Only the backend ceph can.",
+     "volcli volume adopt tenant1/test --opt pool=rbd", Argument::volume, kAdoptFlags, volume_adopt,
+     Needs::volmaster},
     {"volume",
      "get",
      "print a volume's configuration and state as JSON",

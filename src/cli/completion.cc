@@ -142,6 +142,7 @@ Words argument_words(const Line& line, std::string_view current, const Connect& 
 Words flag_values(const Flag& flag, std::string_view current, const Line& line, const Connect& connect) {
   if (flag.value == "FILE") return {std::string(kCompleteFiles)};
   if (flag.name == "output") return {"json", "name", "table"};
+  if (flag.name == "layout") return {"data", "root"};
   if (flag.name == "node") return Names(line, connect).nodes();
   Words words;
   if (flag.name == "opt" && !current.contains('='))

@@ -32,7 +32,7 @@ TEST_F(Completion, Commands) {
   EXPECT_THAT(after({}), Contains("volume"));
   EXPECT_THAT(after({"v"}), ElementsAre("version", "volume"));
   EXPECT_THAT(after({"volume", ""}),
-              ElementsAre("create", "force-remove", "get", "help", "list", "list-all", "remove"));
+              ElementsAre("adopt", "create", "force-remove", "get", "help", "list", "list-all", "remove"));
   EXPECT_THAT(after({"--master", "h:1", "-o", "json", "volume", "li"}), ElementsAre("list", "list-all"));
   EXPECT_THAT(after({"zzz", ""}), ElementsAre());
   EXPECT_THAT(fake.calls, ElementsAre());

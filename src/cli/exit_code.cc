@@ -25,7 +25,8 @@ std::string where_to_look(const Command& command) {
       return "'volcli tenant list' shows the tenants that have a policy.";
     case Argument::volume:
       // A volume that is to be made is not looked up, but its tenant is.
-      if (command.name == "create") return "'volcli tenant list' shows the tenants that have a policy.";
+      if (command.name == "create" || command.name == "adopt")
+        return "'volcli tenant list' shows the tenants that have a policy.";
       return "'volcli volume list-all' shows the volumes.";
     case Argument::mount:
       return "'volcli mount list' shows what is mounted.";

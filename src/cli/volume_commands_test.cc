@@ -38,6 +38,28 @@ TEST_F(VolumeCommands, RefusesBadOptionsWithoutAsking) {
   EXPECT_THAT(fake.calls, ElementsAre());
 }
 
+TEST_F(VolumeCommands, Adopts) {
+  EXPECT_EQ(run("volume adopt tenant1/test"), 0);
+  EXPECT_EQ(out, "tenant1/test\n");
+  EXPECT_THAT(err, HasSubstr("containers get its directory 'data'"));
+  EXPECT_EQ(run("volume adopt tenant1 test --opt pool=other --layout root --yes"), 0);
+  EXPECT_THAT(err, HasSubstr("both may write"));
+  EXPECT_THAT(fake.calls, ElementsAre("adopt_volume tenant1/test",
+                                      "adopt_volume tenant1/test pool=other layout root confirmed"));
+  EXPECT_EQ(run("volume adopt tenant1/test -q"), 0);
+  EXPECT_EQ(out + err, "");
+  EXPECT_EQ(run("volume adopt tenant1/test -o json"), 0);
+  EXPECT_THAT(out, HasSubstr("\n  \"phase\": \"ready\","));
+}
+
+TEST_F(VolumeCommands, RefusesBadAdoptionsWithoutAsking) {
+  for (const char* bad : {"--layout", "--layout home", "--opt sise=3", "--image x", "--node n"}) {
+    EXPECT_EQ(run(fmt::format("volume adopt tenant1/test {}", bad)), 2) << bad;
+    EXPECT_THAT(err, HasSubstr("Error: ")) << bad;
+  }
+  EXPECT_THAT(fake.calls, ElementsAre());
+}
+
 TEST_F(VolumeCommands, SaysThatTheVolumeWasThereAlready) {
   fake.created = false;
   EXPECT_EQ(run("volume create tenant1/test"), 0);

@@ -28,6 +28,8 @@ class RestVolmaster final : public service::Volmaster {
   Result<service::Page<model::Tenant>> list_tenants(const Op& op, const service::ListQuery& query) override;
 
   Result<service::CreateOutcome> create_volume(const Op& op, const service::CreateVolume& request) override;
+  Result<model::Record<model::Volume>> adopt_volume(const Op& op,
+                                                    const service::AdoptVolume& request) override;
   Result<model::Record<model::Volume>> get_volume(const Op& op, const model::VolumeId& id) override;
   Result<service::Page<model::Volume>> list_volumes(const Op& op, const service::ListQuery& query) override;
   Result<> remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) override;

@@ -20,6 +20,17 @@ std::string create_body(const service::CreateVolume& request) {
   return writer.take();
 }
 
+std::string adopt_body(const service::AdoptVolume& request) {
+  json::Writer writer;
+  writer.begin_object();
+  writer.key("options").begin_object();
+  for (const auto& [key, value] : request.options) writer.field(key, value);
+  writer.end_object();
+  if (request.layout) writer.field("layout", to_string(*request.layout));
+  writer.field("confirmed", request.confirmed == service::Confirmed::yes).end_object();
+  return writer.take();
+}
+
 std::string_view word_of(service::RemoveMode mode) {
   switch (mode) {
     case service::RemoveMode::delete_data:
@@ -45,6 +56,13 @@ Result<service::CreateOutcome> RestVolmaster::create_volume(const Op& op,
   const Answer answer = TRY(exchange_.ask(op, question));
   auto volume = TRY(exchange_.understood(question, answer, record_by<model::Volume>(wire::parse_volume)));
   return service::CreateOutcome{std::move(volume), answer.status == 201};
+}
+
+Result<model::Record<model::Volume>> RestVolmaster::adopt_volume(const Op& op,
+                                                                 const service::AdoptVolume& request) {
+  Question question{"POST", volume_target(kVolumes, request.id) + "/adoption", adopt_body(request), {}};
+  question.repeatable = false;  // the volume that the first one made would be in the way
+  return exchange_.read(op, question, record_by<model::Volume>(wire::parse_volume));
 }
 
 Result<model::Record<model::Volume>> RestVolmaster::get_volume(const Op& op, const model::VolumeId& id) {

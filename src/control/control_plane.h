@@ -5,6 +5,7 @@
 // few seconds (control/recovery.h does). Thread-safe.
 #pragma once
 
+#include "backend/adoption.h"
 #include "backend/fencing.h"
 #include "base/keyed_queue.h"
 #include "catalog/catalog.h"
@@ -57,6 +58,9 @@ class ControlPlane final : public service::Volmaster {
   Result<service::Page<model::Volume>> list_volumes(const Op& op, const service::ListQuery& query) override;
   Result<> remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) override;
 
+  Result<model::Record<model::Volume>> adopt_volume(const Op& op,
+                                                    const service::AdoptVolume& request) override;
+
   Result<model::Record<model::Mount>> acquire_mount(const Op& op,
                                                     const service::AcquireMount& request) override;
   Result<model::Record<model::Mount>> update_mount(const Op& op,
@@ -95,6 +99,13 @@ class ControlPlane final : public service::Volmaster {
   Result<> check_backend(const model::Tenant& tenant) const;
   Result<> refuse_if_alive(const model::Mount& mount) const;
   Result<VolumeRecord> existing_volume(const Op& op, VolumeRecord volume, const model::OptionSet& asked);
+  // What is decided about a volume before there is anything of it.
+  struct Resolved {
+    model::Record<model::Tenant> tenant;
+    backend::Backend& backend;
+    model::VolumeOptions options;
+  };
+  Result<Resolved> resolve_volume(const Op& op, const model::VolumeId& id, const model::OptionSet& asked);
   Result<model::Volume> plan_volume(const Op& op, const service::CreateVolume& request,
                                     const model::OptionSet& asked);
   Result<std::optional<model::NodeName>> choose_node(const backend::Traits& traits,
@@ -109,6 +120,15 @@ class ControlPlane final : public service::Volmaster {
     TRY(parts_.catalog.refresh(op, table, name));
     return table.find(name);
   }
+  Result<backend::Adoption*> adoption_of(const std::string& name) const;
+  Result<> clear_way_to_adopt(const Op& op, const model::VolumeId& id);
+  Result<> refuse_owned(const backend::ImageKey& key, const std::string& owner,
+                        service::Confirmed confirmed) const;
+  Result<VolumeRecord> take_image(const Op& op, const VolumeRecord& record, const backend::FoundImage& found);
+  Result<> give_back(const Op& op, const VolumeRecord& record, const Error& error);
+  Result<> release_image(const Op& op, const model::Volume& volume) const;
+  Result<> release_overtaken(const Op& op, const model::Volume& volume);
+  Result<> undo_adoption(const Op& op, const VolumeRecord& record);
   Result<> drop_overtaken(const Op& op, const model::Volume& volume);
   Result<> settle_failed_make(const Op& op, const VolumeRecord& record, const Error& error);
   Result<> wait_for_others(const Op& op, const model::VolumeId& id);
@@ -116,6 +136,7 @@ class ControlPlane final : public service::Volmaster {
   Result<> refuse_if_mounted(const Op& op, const model::VolumeId& id);
   Result<> delete_volume(const Op& op, const VolumeRecord& record);
   Result<> finish_removal(const Op& op, const VolumeRecord& record);
+  Result<> bring_to_rest(const Op& op, const VolumeRecord& record);
   Result<> undo_create(const Op& op, const VolumeRecord& record);
   Result<VolumeRecord> store(const Op& op, const VolumeRecord& old, model::Volume changed);
   std::shared_ptr<service::StorageWork> work_of(const model::Volume& volume) const;

@@ -63,6 +63,9 @@ Result<model::Record<model::Volume>> ControlPlane::existing_volume(const Op& op,
       // Left by a crash or a failed attempt; nobody was told of it, and we have the volume's turn.
       TRY_CTX(undo_create(op, volume), "clearing away an earlier attempt to create '{}'", name);
       return VolumeRecord();
+    case model::Phase::adopting:
+      TRY_CTX(undo_adoption(op, volume), "giving back the image of '{}'", name);
+      return VolumeRecord();
     case model::Phase::removing:
       TRY_CTX(finish_removal(op, volume), "volume '{}' is still being removed", name);
       return VolumeRecord();
@@ -70,9 +73,9 @@ Result<model::Record<model::Volume>> ControlPlane::existing_volume(const Op& op,
   return make_error(Code::internal, "unknown phase");
 }
 
-Result<model::Volume> ControlPlane::plan_volume(const Op& op, const service::CreateVolume& request,
-                                                const model::OptionSet& asked) {
-  const auto tenant = TRY(get_tenant(op, request.id.tenant));
+Result<ControlPlane::Resolved> ControlPlane::resolve_volume(const Op& op, const model::VolumeId& id,
+                                                            const model::OptionSet& asked) {
+  auto tenant = TRY(get_tenant(op, id.tenant));
   // Before the options are resolved: a backend that does not exist has no default pool either.
   const std::string wanted =
       asked.backend.value_or(tenant->value.defaults.backend.value_or(settings_.defaults.backend));
@@ -85,8 +88,14 @@ Result<model::Volume> ControlPlane::plan_volume(const Op& op, const service::Cre
                                   model::printable(wanted), fmt::join(names, ", ")));
   }
   auto options = TRY_CTX(model::resolve_options(tenant->value.defaults, asked, settings_.defaults),
-                         "volume '{}'", request.id.name());
+                         "volume '{}'", id.name());
   TRY_CTX(backend->second->validate_pool(options.pool), "option pool");
+  return Resolved{std::move(tenant), *backend->second, std::move(options)};
+}
+
+Result<model::Volume> ControlPlane::plan_volume(const Op& op, const service::CreateVolume& request,
+                                                const model::OptionSet& asked) {
+  auto [tenant, backend, options] = TRY(resolve_volume(op, request.id, asked));
   const auto command = tenant->value.filesystems.find(options.filesystem);
   if (command == tenant->value.filesystems.end()) {
     std::vector<std::string> names;
@@ -98,7 +107,7 @@ Result<model::Volume> ControlPlane::plan_volume(const Op& op, const service::Cre
   model::Volume volume{request.id, os::new_uuid(), std::move(options)};
   volume.filesystem_command = command->second;
   volume.size = volume.options.size;
-  const auto& traits = backend->second->traits();
+  const auto& traits = backend.traits();
   if (asked.node && traits.scope == backend::Scope::cluster)
     return make_error(Code::invalid_argument,
                       fmt::format("option node: volumes of backend '{}' belong to no host", traits.name));
@@ -218,7 +227,8 @@ Result<> ControlPlane::wait_for_others(const Op& op, const model::VolumeId& id) 
 // who began it cannot acknowledge it any more.
 Result<model::Record<model::Volume>> ControlPlane::take_charge(const Op& op, const VolumeRecord& record) {
   const bool creating = record->value.phase == model::Phase::creating;
-  if (!creating && record->value.worker == presence_.name()) {
+  const bool adopting = record->value.phase == model::Phase::adopting && record->value.message.empty();
+  if (!creating && !adopting && record->value.worker == presence_.name()) {
     // The last commit of this very volmaster may have been made although it failed.
     const std::string name = record->value.id.name();
     TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, name));
@@ -234,6 +244,7 @@ Result<model::Record<model::Volume>> ControlPlane::take_charge(const Op& op, con
     mine.phase = model::Phase::failed;
     mine.message = "is being cleared away";
   }
+  if (adopting) mine.message = "its image is being given back";
   return store(op, record, std::move(mine));
 }
 

@@ -3,6 +3,14 @@
 #include "control/control_plane.h"
 
 namespace volplugin::control {
+namespace {
+
+std::string_view operation_in(model::Phase phase) {
+  if (phase == model::Phase::adopting) return "adopt";
+  return phase == model::Phase::removing ? "remove" : "create";
+}
+
+}  // namespace
 
 Result<model::Record<model::Node>> ControlPlane::get_node(const Op& op, const model::NodeName& name) {
   const auto stored = TRY(look_up(op, parts_.catalog.nodes, name.str()));
@@ -38,9 +46,9 @@ Result<std::vector<model::Operation>> ControlPlane::list_operations(const Op&) {
   std::vector<model::Operation> operations;
   for (const auto& record : parts_.catalog.volumes.list_not_at_rest()) {
     const auto& volume = record->value;
-    operations.push_back({volume.operation, volume.phase == model::Phase::removing ? "remove" : "create",
-                          volume.id.name(), volume.phase == model::Phase::failed ? "failed" : "running",
-                          volume.message, volume.changed_at});
+    operations.push_back({volume.operation, std::string(operation_in(volume.phase)), volume.id.name(),
+                          volume.phase == model::Phase::failed ? "failed" : "running", volume.message,
+                          volume.changed_at});
   }
   for (const auto& record : parts_.catalog.mounts.list_not_at_rest()) {
     const auto& mount = record->value;

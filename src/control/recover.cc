@@ -13,6 +13,21 @@ constexpr Millis kPartTimeout{20'000};
 
 }  // namespace
 
+Result<> ControlPlane::bring_to_rest(const Op& op, const VolumeRecord& record) {
+  switch (record->value.phase) {
+    case model::Phase::creating:
+    case model::Phase::failed:
+      return undo_create(op, record);
+    case model::Phase::adopting:
+      return undo_adoption(op, record);
+    case model::Phase::removing:
+      return finish_removal(op, record);
+    case model::Phase::ready:
+      return {};
+  }
+  return make_error(Code::internal, "unknown phase");
+}
+
 std::vector<std::string> ControlPlane::recover_step(const Op& op) {
   std::vector<std::string> left;
   std::set<std::string> silent;  // nodes and backends that did not answer in this step
@@ -29,8 +44,7 @@ std::vector<std::string> ControlPlane::recover_step(const Op& op) {
         elsewhere ? "node " + record->value.node->str() : "backend " + record->value.options.backend;
     if (silent.contains(part)) continue;
     const Op its_op = op.with_timeout(kPartTimeout);
-    const bool removing = record->value.phase == model::Phase::removing;
-    const auto done = removing ? finish_removal(its_op, record) : undo_create(its_op, record);
+    const auto done = bring_to_rest(its_op, record);
     if (!done && done.error().code == Code::deadline_exceeded) silent.insert(part);
     if (!done)
       left.push_back(fmt::format("volume '{}' stays {}: {}", name, to_string(record->value.phase),

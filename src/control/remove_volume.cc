@@ -44,6 +44,8 @@ Result<> ControlPlane::remove_volume(const Op& op, const model::VolumeId& id, se
     case model::Phase::creating:
     case model::Phase::failed:
       return undo_create(op, record);
+    case model::Phase::adopting:
+      return undo_adoption(op, record);
   }
   return make_error(Code::internal, "unknown phase");
 }

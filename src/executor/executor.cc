@@ -19,8 +19,8 @@ std::string Executor::mount_point(const model::VolumeId& id) const {
   return mount_root_ + "/" + id.image();
 }
 
-std::string Executor::data_path(const model::VolumeId& id) const {
-  return mount_point(id) + (layout_ == Layout::data_directory ? "/data" : "");
+std::string Executor::data_path(const model::Volume& volume) const {
+  return mount_point(volume.id) + (volume.layout == model::Layout::data ? "/data" : "");
 }
 
 Result<backend::Backend*> Executor::backend_of(const model::Volume& volume) const {
@@ -114,8 +114,8 @@ Result<> Executor::attach_and_mount(const Op& op, backend::Backend& backend, con
     TRY(filesystems_.mount(op, attachment->device(), where, volume.filesystem_type));
   }
   TRY(op.check("mounting"));
-  if (layout_ == Layout::filesystem_root) return {};
-  return filesystems_.ensure_directory(data_path(volume.id));
+  if (volume.layout == model::Layout::root) return {};
+  return filesystems_.ensure_directory(data_path(volume));
 }
 
 Result<Unmounted> Executor::unmount(const Op& op, const model::Volume& volume) {

@@ -3,7 +3,8 @@
 // machine first and does only what is missing, so repeating it after any crash converges.
 //
 //   image --attach--> device --(blank)--> mkfs --detach--> made
-//   made --attach--> device --mount--> <mount root>/<tenant>.<volume> --> .../data is the container's
+//   made --attach--> device --mount--> <mount root>/<tenant>.<volume> --> .../data, or all of it, is the
+//   container's (model::Layout)
 //
 // Threads: any; the caller serialises calls for one volume (a queue per volume).
 #pragma once
@@ -25,20 +26,13 @@ enum class Unmounted {
   busy,      // unmounted here, but the device is still used elsewhere on this machine; call again later
 };
 
-// Which directory of a volume containers get.
-enum class Layout {
-  data_directory,   // "data" in the file system, so that lost+found does not stop Docker's copy-up
-  filesystem_root,  // the file system itself (lvmvd, as it always was)
-};
-
 // The image of a volume.
 backend::ImageKey key_of(const model::Volume& volume);
 
 class Executor final : public service::StorageWork {
  public:
-  Executor(const Backends& backends, Filesystems& filesystems, std::string mount_root,
-           Layout layout = Layout::data_directory)
-      : backends_(backends), filesystems_(filesystems), mount_root_(std::move(mount_root)), layout_(layout) {}
+  Executor(const Backends& backends, Filesystems& filesystems, std::string mount_root)
+      : backends_(backends), filesystems_(filesystems), mount_root_(std::move(mount_root)) {}
 
   Result<service::Made> make(const Op& op, const model::Volume& volume) override;
   Result<> remove(const Op& op, const model::Volume& volume) override;
@@ -51,7 +45,7 @@ class Executor final : public service::StorageWork {
   Result<bool> is_mounted(const model::VolumeId& id);
   // Where the file system is mounted, and what containers get of it.
   std::string mount_point(const model::VolumeId& id) const;
-  std::string data_path(const model::VolumeId& id) const;
+  std::string data_path(const model::Volume& volume) const;
 
  private:
   Result<backend::Backend*> backend_of(const model::Volume& volume) const;
@@ -63,7 +57,6 @@ class Executor final : public service::StorageWork {
   const Backends& backends_;
   Filesystems& filesystems_;
   std::string mount_root_;
-  Layout layout_;
 };
 
 }  // namespace volplugin::executor

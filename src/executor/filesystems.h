@@ -22,8 +22,8 @@ class Filesystems {
 
   // Whether the device holds nothing at all. Errors: corrupt when that cannot be said.
   virtual Result<bool> is_blank(const Op& op, const std::string& device) = 0;
-  // Runs the command (already expanded; with /bin/sh if it takes one) and returns the type it made, durable. Errors:
-  // invalid_argument with the command's output; deadline_exceeded.
+  // Runs the command (already expanded; with /bin/sh if it takes one) and returns the type it made, durable.
+  // Errors: invalid_argument with the command's output; deadline_exceeded.
   virtual Result<std::string> make(const Op& op, const std::string& device, const std::string& command) = 0;
   // `type` empty: whatever file system is found on the device.
   virtual Result<> mount(const Op& op, const std::string& device, const std::string& mount_point,

@@ -46,6 +46,7 @@ Result<> VolumeGroup::remove_unfinished(const Op& op, const model::Volume& volum
 Result<model::Volume> VolumeGroup::plan(const service::CreateVolume& request) const {
   const auto options = TRY(parse_volume_options(request.id.name(), request.options, default_size_));
   model::Volume volume{.id = request.id, .uid = os::new_uuid()};
+  volume.layout = model::Layout::root;
   volume.options.backend = kBackend;
   volume.options.pool = group_;
   volume.options.size = options.size;
@@ -79,6 +80,7 @@ Result<service::CreateOutcome> VolumeGroup::create_volume(const Op& op,
 
 model::Volume VolumeGroup::volume_of(const model::VolumeId& id, const backend::ImageInfo& image) const {
   model::Volume volume{.id = id, .uid = image.uid};
+  volume.layout = model::Layout::root;
   volume.options.backend = kBackend;
   volume.options.pool = group_;
   volume.options.size = volume.size = image.size;

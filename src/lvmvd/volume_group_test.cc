@@ -20,8 +20,7 @@ class VolumeGroupTest : public testing::Test {
       : cluster_(std::make_shared<backend::SimCluster>(backend::Scope::host_local, Bytes::gib(10))),
         filesystems_(cluster_, "host1") {
     backends_.emplace(kBackend, std::make_unique<backend::SimBackend>(cluster_, "host1"));
-    executor_ = std::make_unique<executor::Executor>(backends_, filesystems_, "/mounts",
-                                                     executor::Layout::filesystem_root);
+    executor_ = std::make_unique<executor::Executor>(backends_, filesystems_, "/mounts");
     restart();
   }
   ~VolumeGroupTest() override { faults::disarm(); }

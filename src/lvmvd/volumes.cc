@@ -87,8 +87,8 @@ Result<std::unique_ptr<Volumes>> Volumes::open(const VolumesSettings& settings, 
       std::make_unique<backend::LvmBackend>(backend::LvmConfig{.owner = std::string(kOwner)});
   auto& backend = *volumes->backends_[backend_name];
   TRY(backend.validate_pool(settings.volume_group));
-  volumes->executor_ = std::make_unique<executor::Executor>(
-      volumes->backends_, volumes->filesystems_, settings.mount_root, executor::Layout::filesystem_root);
+  volumes->executor_ =
+      std::make_unique<executor::Executor>(volumes->backends_, volumes->filesystems_, settings.mount_root);
   const std::string state = settings.state_dir + "/" + settings.volume_group;
   volumes->lock_ = TRY(lock_state(state));
   std::vector<std::string> problems;

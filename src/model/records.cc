@@ -9,10 +9,13 @@
 namespace volplugin::model {
 namespace {
 
-constexpr std::array<std::pair<Phase, std::string_view>, 4> kPhases{{{Phase::creating, "creating"},
+constexpr std::array<std::pair<Phase, std::string_view>, 5> kPhases{{{Phase::creating, "creating"},
+                                                                     {Phase::adopting, "adopting"},
                                                                      {Phase::ready, "ready"},
                                                                      {Phase::removing, "removing"},
                                                                      {Phase::failed, "failed"}}};
+constexpr std::array<std::pair<Layout, std::string_view>, 2> kLayouts{
+    {{Layout::data, "data"}, {Layout::root, "root"}}};
 constexpr std::array<std::pair<MountPhase, std::string_view>, 3> kMountPhases{
     {{MountPhase::mounted, "mounted"},
      {MountPhase::unmounting, "unmounting"},
@@ -44,6 +47,14 @@ std::string_view to_string(Phase phase) {
 }
 Result<Phase> parse_phase(std::string_view word) {
   return value_of<Phase>(kPhases, word, "phase");
+}
+std::string_view to_string(Layout layout) {
+  return word_of(kLayouts, layout);
+}
+Result<Layout> parse_layout(std::string_view word) {
+  for (const auto& [layout, known] : kLayouts)
+    if (known == word) return layout;
+  return make_error(Code::invalid_argument, fmt::format("'{}' is not data or root", printable(word)));
 }
 std::string_view to_string(MountPhase phase) {
   return word_of(kMountPhases, phase);

@@ -42,22 +42,36 @@ Result<Tenant> validate_tenant(Tenant tenant);
 //                         |                                     |
 //                         +--undone--> (none)                   +-- stays until the image is gone
 //                         +--cleared away by a later call, or undoing failed--> failed --undone--> (none)
-enum class Phase { creating, ready, removing, failed };
+//
+//   (none) --adopt--> adopting --taken--> ready     An image that existed: undoing never deletes it, and only
+//                         |                         ends here, so that no other phase can be undone for it.
+//                         +--released--> (none)
+enum class Phase { creating, adopting, ready, removing, failed };
 std::string_view to_string(Phase phase);
 Result<Phase> parse_phase(std::string_view word);
+
+// Which directory of its file system a container gets.
+enum class Layout {
+  data,  // the directory "data", so that lost+found does not stop Docker's copy-up
+  root,  // the file system itself: lvmvd's volumes, and images that volplugin did not make
+};
+std::string_view to_string(Layout layout);
+// Errors: invalid_argument.
+Result<Layout> parse_layout(std::string_view word);
 
 struct Volume {
   VolumeId id;
   std::string uid;  // never used again, also not by a volume of the same name
   VolumeOptions options;
-  std::string filesystem_command;  // as the policy had it at creation
+  std::string filesystem_command;  // as the policy had it at creation; empty: adopted
   std::string filesystem_type;     // what mount(2) is told; found by probing after mkfs
   Bytes size;                      // what the backend made, exactly
-  std::optional<NodeName> node;    // holder of a host-local volume
+  Layout layout = Layout::data;
+  std::optional<NodeName> node;  // holder of a host-local volume
   Phase phase = Phase::creating;
   std::string operation;  // id of the request that changes it or changed it last
   std::string worker{};   // the volmaster that works on it; empty: at rest
-  std::string message;    // why it is failed, or why removing takes long
+  std::string message;    // why it is failed, or why adopting or removing takes long
   WallTime created_at{};
   WallTime changed_at{};
 };
@@ -119,7 +133,7 @@ struct Session {
 // A change of storage that is under way or did not end: derived from volumes and mounts that are not at rest.
 struct Operation {
   std::string id;
-  std::string kind;    // create, remove, unmount
+  std::string kind;    // create, adopt, remove, unmount
   std::string volume;  // tenant/volume
   std::string state;   // running, failed
   std::string message;

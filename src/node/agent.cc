@@ -68,7 +68,7 @@ service::VolumeStatus Agent::status_of(const model::Volume& volume) const {
   const auto entry = journal_->find(volume.id);
   const bool in_use = entry && !entry->uses.empty();
   service::VolumeStatus status{
-      volume.id.name(), in_use ? parts_.executor.data_path(volume.id) : "", volume.created_at, {}};
+      volume.id.name(), in_use ? parts_.executor.data_path(volume) : "", volume.created_at, {}};
   status.status = {{"phase", std::string(to_string(volume.phase))},
                    {"size", model::format_size(volume.size)},
                    {"filesystem", volume.options.filesystem},

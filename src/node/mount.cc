@@ -68,7 +68,7 @@ Result<std::string> Agent::first_mount(const Op& op, const model::VolumeId& id, 
     return acquired.error();
   }
   const auto mounted = mount_and_record(op, entry, engine);
-  if (mounted) return parts_.executor.data_path(id);
+  if (mounted) return parts_.executor.data_path(entry.volume);
   entry.uses.clear();
   // Cut off from the image by an earlier take-over, after which this host was started anew: nothing of it is
   // here, so that what keeps it away may go.
@@ -179,6 +179,8 @@ Result<std::string> Agent::share_mount(const Op& op, JournalEntry entry, const m
                       fmt::format("an earlier volume called '{}' is still in use on this host; stop "
                                   "its containers first",
                                   id.name()));
+  // A journal of before there were layouts does not tell it.
+  if (volume) entry.volume.layout = (*volume)->value.layout;
   TRY(confirm_right(op, entry));
   TRY(check_visible(id, engine));
   const bool was_unmounting = entry.uses.empty();
@@ -193,7 +195,7 @@ Result<std::string> Agent::share_mount(const Op& op, JournalEntry entry, const m
                                           {use, entry.uses.front().since}}));
   TRY(journal_->put(entry));
   tell_volmaster(op, entry, "");
-  return parts_.executor.data_path(id);
+  return parts_.executor.data_path(entry.volume);
 }
 
 Result<> Agent::check_visible(const model::VolumeId& id, std::optional<pid_t> engine) {

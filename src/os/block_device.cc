@@ -3,6 +3,7 @@
 
 #include <blkid/blkid.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -113,6 +114,18 @@ Result<Probe> probe(const std::string& device) {
     default:
       return make_error(Code::unavailable, fmt::format("'{}' cannot be probed: reading it fails", device));
   }
+}
+
+Result<Probe> probe_ends(std::string_view start, std::string_view end, Bytes size) {
+  const FileDescriptor copy(::memfd_create("probe", MFD_CLOEXEC));
+  if (!copy) return errno_error(errno, "making a copy to probe");
+  const auto write = [&](std::string_view bytes, std::uint64_t offset) {
+    return ::pwrite(copy.get(), bytes.data(), bytes.size(), off_t(offset)) == ssize_t(bytes.size());
+  };
+  const bool written = ::ftruncate(copy.get(), off_t(size.count)) == 0 && write(start, 0) &&
+                       write(end, size.count - std::min(size.count, std::uint64_t{end.size()}));
+  if (!written) return errno_error(errno, "writing a copy to probe");
+  return probe(fmt::format("/proc/self/fd/{}", copy.get()));
 }
 
 Result<std::string> new_filesystem_type(const std::string& device) {

@@ -7,6 +7,7 @@
 #include "os/device_number.h"
 
 #include <string>
+#include <string_view>
 
 #include <sys/types.h>
 
@@ -30,6 +31,10 @@ struct Probe {
 // What libblkid recognises. Also for a regular file.
 // Errors: corrupt when several signatures contradict each other; never call that blank.
 Result<Probe> probe(const std::string& device);
+
+// The same for a device of that size of which only the start and the end can be had: what is between counts
+// as zeros. Blank says of it no more than probe(), which looks no further either.
+Result<Probe> probe_ends(std::string_view start, std::string_view end, Bytes size);
 
 // The type of the file system ("ext4") just made on a device that was blank before; empty: none that is
 // known. Takes the first signature it finds and is much cheaper than probe(), which has to look for all.

@@ -20,7 +20,6 @@ namespace {
 constexpr char kControl[] = "/dev/loop-control";
 constexpr DeviceNumber kControlNumber{10, 237};
 constexpr unsigned kLoopMajor = 7;
-constexpr int kSectorSize = 4096;
 // So often the kernel may offer a free device that proves to be taken before we ask for a new one:
 // somebody may hold the offered one exclusively without configuring it.
 constexpr int kOffersBeforeNew = 16;
@@ -67,7 +66,7 @@ Result<int> offer_device(const FileDescriptor& control, int attempt) {
 int configure(const FileDescriptor& node, const LoopRequest& request, std::uint32_t flags) {
   loop_config config{};
   config.fd = unsigned(request.backing_fd);
-  config.block_size = kSectorSize;
+  config.block_size = request.sector_size;
   config.info.lo_flags = flags;
   std::strncpy(reinterpret_cast<char*>(config.info.lo_file_name), request.backing_path.c_str(),
                LO_NAME_SIZE - 1);

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "os/file.h"
 
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -44,13 +45,14 @@ struct LoopRequest {
   int backing_fd = -1;       // open on the file; the kernel keeps this very file description
   std::string backing_path;  // shown in /sys and by losetup, not used to open anything
   LoopAccess access = LoopAccess::read_write;
+  std::uint32_t sector_size = 4096;  // or 512: a file system with smaller blocks or sectors cannot be mounted
 };
 
 // Hands out free loop devices. Keeps nothing but a mutex, so that threads of this process do not fight
 // for the same free device. Any thread; one object per process is best but not required.
 class LoopControl {
  public:
-  // Takes a free loop device and shows the file on it with 4096-byte sectors. Another process that is
+  // Takes a free loop device and shows the file on it. Another process that is
   // faster makes it try the next device. Never checks whether the file is attached already.
   // Errors: unsupported (kernel without loop or older than 5.8), resource_exhausted (no free device),
   // deadline_exceeded or cancelled; effect none always.

@@ -254,6 +254,28 @@ TEST_F(MountTest, ProbeTellsBlankFromEverythingElse) {
   EXPECT_EQ(*new_filesystem_type(device), "ext4");
 }
 
+TEST_F(MountTest, ProbeOfTheEndsIsThatOfTheWhole) {
+  const FileDescriptor file = make_image(Bytes::mib(16));
+  const auto ends = [&] {
+    std::string start(1 << 20, '\0'), end(1 << 19, '\0');
+    EXPECT_EQ(::pread(file.get(), start.data(), start.size(), 0), ssize_t(start.size()));
+    EXPECT_EQ(::pread(file.get(), end.data(), end.size(), (16 << 20) - (1 << 19)), ssize_t(end.size()));
+    return probe_ends(start, end, Bytes::mib(16));
+  };
+  EXPECT_TRUE(ends()->blank);
+  const std::string raid = "Promise Technology, Inc.";  // which some keep in sector 63 from the end
+  ASSERT_EQ(::pwrite(file.get(), raid.data(), raid.size(), (16 << 20) - 63 * 512), ssize_t(raid.size()));
+  EXPECT_EQ(ends()->usage, "raid");
+  ASSERT_EQ(::ftruncate(file.get(), 0), 0);
+  ASSERT_EQ(::ftruncate(file.get(), 16 << 20), 0);
+  ASSERT_TRUE(run(make_op(), {.argv = {"mkfs.ext4", "-q", "-F", image()}})->succeeded());
+  const Probe whole = *probe(image()), part = *ends();
+  EXPECT_EQ(part.type, "ext4");
+  EXPECT_EQ(part.uuid, whole.uuid);
+  EXPECT_EQ(part.usage, "filesystem");
+  EXPECT_TRUE(probe_ends("", "", Bytes::mib(1))->blank);
+}
+
 TEST_F(MountTest, ProbeSeesPartitionTables) {
   const FileDescriptor file = make_image(Bytes::mib(16));
   // A DOS partition table with one Linux partition of 4 MiB at 1 MiB.

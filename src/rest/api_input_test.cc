@@ -97,9 +97,10 @@ TEST_F(ApiInputTest, TimeoutsAreStrict) {
 
 TEST_F(ApiInputTest, BodiesMustBeWholeObjects) {
   const std::vector<std::pair<std::string, std::string>> takers{
-      {"PUT", "/v1/tenants/t"},           {"POST", "/v1/volumes"},        {"PUT", "/v1/mounts/t/v"},
-      {"PATCH", "/v1/mounts/t/v"},        {"PUT", "/v1/nodes/n/session"}, {"POST", "/v1/nodes/n/tasks/next"},
-      {"POST", "/v1/nodes/n/tasks/task"},
+      {"PUT", "/v1/tenants/t"},           {"POST", "/v1/volumes"},
+      {"PUT", "/v1/mounts/t/v"},          {"POST", "/v1/volumes/t/v/adoption"},
+      {"PATCH", "/v1/mounts/t/v"},        {"PUT", "/v1/nodes/n/session"},
+      {"POST", "/v1/nodes/n/tasks/next"}, {"POST", "/v1/nodes/n/tasks/task"},
   };
   for (const auto& [method, target] : takers) {
     expect_refused(method, target, "", "the body is empty");
@@ -149,6 +150,11 @@ TEST_F(ApiInputTest, WrongTypesAreRefused) {
   expect_refused("POST", "/v1/volumes", R"({"tenant": "t", "name": "v", "options": []})", "options");
   expect_refused("POST", "/v1/volumes", R"({"tenant": "t", "name": "v", "node": ""})", "node");
   expect_refused("POST", "/v1/volumes", R"({"tenant": "t", "name": "v w"})", "volume name 'v w'");
+  const std::string adoption = "/v1/volumes/t/v/adoption";
+  expect_refused("POST", adoption, R"({"layout": "home"})", "layout: 'home' is not data or root");
+  expect_refused("POST", adoption, R"({"confirmed": "yes"})", "confirmed");
+  expect_refused("POST", adoption, R"({"options": {"pool": 1}})", "options.pool");
+  expect_refused("POST", adoption, R"({"image": "x"})", "image");
   expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "claim": "c", "phase": "gone", "uses": []})",
                  "'gone'");
   expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "claim": "c", "phase": "fencing", "uses": []})",

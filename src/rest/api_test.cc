@@ -148,6 +148,14 @@ TEST_F(ApiTest, VolumeIsNewOrExisted) {
   EXPECT_TRUE(master_.asked_volume->options.empty());
 }
 
+TEST_F(ApiTest, AdoptionIsReadWhole) {
+  EXPECT_EQ(ask("POST", "/v1/volumes/t/v/adoption", "{}").status, 201);
+  EXPECT_EQ(master_.asked_name, "adopted t/v with 0 options");
+  const std::string body = R"({"options": {"pool": "p"}, "layout": "root", "confirmed": true})";
+  EXPECT_EQ(ask("POST", "/v1/volumes/t/v/adoption", body).status, 201);
+  EXPECT_EQ(master_.asked_name, "adopted t/v with 1 options, layout root for sure");
+}
+
 TEST_F(ApiTest, QueriesChooseWhatIsDeleted) {
   EXPECT_EQ(ask("DELETE", "/v1/volumes/t/v").status, 204);
   EXPECT_EQ(master_.asked_mode, service::RemoveMode::delete_data);

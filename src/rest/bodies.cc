@@ -53,6 +53,17 @@ Result<service::CreateVolume> parse_create_body(std::string_view body) {
   return request;
 }
 
+Result<service::AdoptVolume> parse_adopt_body(std::string_view body, const model::VolumeId& volume) {
+  auto object = TRY(parse_object(body));
+  service::AdoptVolume request{volume, {}};
+  if (const auto options = object.find("options")) request.options = TRY(options->as_string_map());
+  if (const auto layout = object.find("layout"))
+    request.layout = TRY_CTX(model::parse_layout(TRY(layout->as_string())), "layout");
+  if (TRY(object.boolean_or("confirmed", false))) request.confirmed = service::Confirmed::yes;
+  TRY(object.finish());
+  return request;
+}
+
 Result<service::AcquireMount> parse_acquire_body(std::string_view body, const model::VolumeId& volume) {
   auto object = TRY(parse_object(body));
   auto node = TRY(node_of(object));

@@ -78,6 +78,12 @@ class StubVolmaster final : public service::Volmaster {
     asked_name = fmt::format("released by {} under {}{}", r.node.str(), r.claim, r.fenced ? ", fenced" : "");
     return done(o);
   }
+  Result<model::Record<model::Volume>> adopt_volume(const Op& o, const service::AdoptVolume& r) override {
+    asked_name = fmt::format("adopted {} with {} options{}{}", r.id.name(), r.options.size(),
+                             r.layout ? fmt::format(", layout {}", to_string(*r.layout)) : "",
+                             r.confirmed == service::Confirmed::yes ? " for sure" : "");
+    return answer(o, some_volume(r.id));
+  }
   Result<> forget_mount(const Op& o, const service::ForgetMount& r) override {
     asked_name = fmt::format("forgotten{}{}", r.claim ? " under " + *r.claim : "",
                              r.confirmed == service::Confirmed::yes ? " for sure" : "");

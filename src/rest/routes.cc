@@ -16,6 +16,7 @@ const std::vector<RouteInfo>& routes() {
       {"GET", "/v1/volumes", {"after", "limit", "tenant"}, Kind::quick, answered_by<list_volumes>},
       {"POST", "/v1/volumes", {}, Kind::storage, answered_by<create_volume>},
       {"GET", "/v1/volumes/{tenant}/{volume}", {}, Kind::quick, answered_by<get_volume>},
+      {"POST", "/v1/volumes/{tenant}/{volume}/adoption", {}, Kind::storage, answered_by<adopt_volume>},
       {"DELETE", "/v1/volumes/{tenant}/{volume}", {"mode"}, Kind::storage, answered_by<remove_volume>},
 
       {"GET", "/v1/mounts", {"after", "limit", "node", "tenant"}, Kind::quick, answered_by<list_mounts>},

@@ -34,6 +34,15 @@ struct TaskResult {
 // Of a person, to what cannot be undone.
 enum class Confirmed { no, yes };
 
+// Of an image that exists: see docs/backends/ceph.md.
+struct AdoptVolume {
+  model::VolumeId id;
+  std::map<std::string, std::string> options;  // driver options, unparsed
+  std::optional<model::Layout> layout{};       // none: as whoever made the image has it
+  // That no other volplugin uses the volume which the image belongs to.
+  Confirmed confirmed = Confirmed::no;
+};
+
 // The claim says which mount the person has looked at: one made since, by whomever, is not meant.
 struct ForgetMount {
   model::VolumeId volume;
@@ -58,6 +67,14 @@ class Volmaster : public VolumeRecords {
                                  std::optional<std::uint64_t> if_revision) = 0;
   virtual Result<model::Record<model::Tenant>> get_tenant(const Op& op, const model::TenantName& name) = 0;
   virtual Result<Page<model::Tenant>> list_tenants(const Op& op, const ListQuery& query) = 0;
+
+  // Makes a volume of the image that has its name, and leaves the data as it is. Not idempotent: a volume
+  // that exists is already_exists. Fails whole or not at all, unless effect is unknown: then it stays
+  // `adopting` until the image could be given back. Errors: not_found (tenant, image), invalid_argument
+  // (options; the image has no file system), unsupported (the backend cannot; the image's features), busy
+  // (somebody has it open; the name is mounted), permission_denied (it belongs to another volume, and nobody
+  // confirmed).
+  virtual Result<model::Record<model::Volume>> adopt_volume(const Op& op, const AdoptVolume& request) = 0;
 
   // volcli mount force-remove: the record only. With a claim idempotent: a mount that is gone is success.
   // Errors: conflict (held under another claim), not_found (and no claim was said), busy (the holder is not

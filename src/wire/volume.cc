@@ -29,6 +29,8 @@ void write(json::Writer& writer, const model::Volume& volume, std::uint64_t revi
   writer.field("size-bytes", volume.size.count);
   writer.field("filesystem-command", volume.filesystem_command);
   writer.field("filesystem-type", volume.filesystem_type);
+  // Programs of before there were layouts read the others.
+  if (volume.layout != model::Layout::data) writer.field("layout", to_string(volume.layout));
   if (volume.node) writer.field("node", volume.node->str());
   writer.field("operation", volume.operation);
   if (!volume.worker.empty()) writer.field("worker", volume.worker);
@@ -48,6 +50,7 @@ Result<model::Versioned<model::Volume>> parse_volume(const json::Value& value) {
   volume.size = Bytes{TRY(object.uint("size-bytes"))};
   volume.filesystem_command = TRY(object.string("filesystem-command"));
   volume.filesystem_type = TRY(object.string("filesystem-type"));
+  volume.layout = TRY_CTX(model::parse_layout(TRY(object.string_or("layout", "data"))), "layout");
   const std::string node = TRY(object.string_or("node", ""));
   if (!node.empty()) volume.node = TRY(model::NodeTag::parse(node));
   volume.operation = TRY(object.string("operation"));

@@ -108,6 +108,22 @@ TEST(RecordJson, VolumesReadBackWhole) {
   EXPECT_EQ(again->value.options, volume().options);
 }
 
+TEST(RecordJson, LayoutIsWrittenWhereItIsNotTheUsualOne) {
+  EXPECT_EQ(to_text(volume()).find("layout"), std::string::npos) << "programs of before could not read it";
+  EXPECT_EQ(parse_volume(*json::Value::parse(to_text(volume()), "x"))->value.layout, model::Layout::data);
+  auto adopted = volume();
+  adopted.layout = model::Layout::root;
+  adopted.phase = model::Phase::adopting;
+  adopted.filesystem_command.clear();
+  std::string text = to_text(adopted);
+  EXPECT_EQ(parse_volume(*json::Value::parse(text, "x"))->value.layout, model::Layout::root);
+  EXPECT_EQ(to_text(parse_volume(*json::Value::parse(text, "x"))->value), text);
+  text.replace(text.find("\"root\""), 6, "\"/etc\"");
+  const auto refused = parse_volume(*json::Value::parse(text, "x"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "layout: '/etc' is not data or root");
+}
+
 TEST(RecordJson, MountsNodesAndTasksReadBackWhole) {
   model::Mount mount{volume().id,
                      "uid-1",

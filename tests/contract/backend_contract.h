@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a storage driver gives to be held to the contracts of backend/backend.h and backend/fencing.h. The
-// suites are in backend_contract_test.cc and backend_fencing_test.cc; add an environment to
+// What a storage driver gives to be held to the contracts of backend/backend.h, backend/fencing.h and
+// backend/adoption.h. The suites are in backend_{contract,fencing,adoption}_test.cc; add an environment to
 // backend_environments() and they run there too.
 #pragma once
 
@@ -63,6 +63,7 @@ struct BackendCase {
   std::string name;  // letters, digits and '_'
   std::function<std::unique_ptr<BackendEnvironment>()> make;
   bool fences = false;  // the driver has fencing(); then there are an other_host() and the suite of fencing.h
+  bool adopts = false;  // it has adoption(); it fences, too, and there is the suite of adoption.h
 };
 
 std::vector<BackendCase> backend_environments();

@@ -107,7 +107,7 @@ std::shared_ptr<void> BackendEnvironment::freeze(const std::string&) {
 std::vector<BackendCase> backend_environments() {
   std::vector<BackendCase> cases{
       {"sim_host_local", [] { return std::make_unique<SimEnvironment>(Scope::host_local); }},
-      {"sim_cluster", [] { return std::make_unique<SimEnvironment>(Scope::cluster); }, true},
+      {"sim_cluster", [] { return std::make_unique<SimEnvironment>(Scope::cluster); }, true, true},
       {"loop", [] { return std::make_unique<LoopEnvironment>(Scope::host_local); }},
       {"loop_shared", [] { return std::make_unique<LoopEnvironment>(Scope::cluster); }},
   };

@@ -114,7 +114,7 @@ std::string case_of(RbdAttach here) {
 std::vector<BackendCase> ceph_environments() {
   std::vector<BackendCase> cases;
   for (const RbdAttach here : ceph_mappers())
-    cases.push_back({case_of(here), [here] { return std::make_unique<CephEnvironment>(here); }, true});
+    cases.push_back({case_of(here), [here] { return std::make_unique<CephEnvironment>(here); }, true, true});
   return cases;
 }
 

@@ -25,6 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
     auto reread = backend::parse_notes(again);
     if (reread[image].holders != read.holders || reread[image].fenced != read.fenced) std::abort();
     if (read.owner && !reread[image].owned_by(read.owner->uid)) std::abort();
+    if (read.owner && !read.owner->image_id.empty() &&
+        backend::note::value_of(*reread[image].owner) != backend::note::value_of(*read.owner))
+      std::abort();
   }
   return 0;
 }

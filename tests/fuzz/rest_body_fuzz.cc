@@ -32,6 +32,8 @@ void check_tenant(std::string_view text) {
 void check_volume(std::string_view text) {
   const auto request = rest::parse_create_body(text);
   if (accepted(request)) accepted(model::parse_driver_options(request->options));
+  static const auto id = *model::parse_volume_id("t/v");
+  accepted(rest::parse_adopt_body(text, id));
 }
 
 void check_mount(std::string_view text) {

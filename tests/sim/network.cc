@@ -118,6 +118,16 @@ Result<> Network::renew_session(const Op& op, const model::NodeName& node, const
                      });
 }
 
+Result<model::Record<model::Volume>> Network::adopt_volume(const Op& op,
+                                                           const service::AdoptVolume& request) {
+  const auto removes = courier_.removes_of(request.id);
+  auto adopted = carry<model::Record<model::Volume>>(
+      op, "adopt " + request.id.name(), request.id.name(),
+      [request](const Op& its_op, Control& control) { return control.adopt_volume(its_op, request); });
+  if (adopted) courier_.created((*adopted)->value, removes);
+  return adopted;
+}
+
 Result<> Network::forget_mount(const Op& op, const service::ForgetMount& request) {
   return carry<void>(
       op, "forget mount of " + request.volume.name(), "",

@@ -52,6 +52,7 @@ class Network final : public service::VolumeRecords {
   Result<model::Record<model::Session>> open_session(const Op& op,
                                                      const service::OpenSession& request) override;
   Result<> renew_session(const Op& op, const model::NodeName& node, const std::string& session) override;
+  Result<model::Record<model::Volume>> adopt_volume(const Op& op, const service::AdoptVolume& request);
   Result<> forget_mount(const Op& op, const service::ForgetMount& request);
 
  private:

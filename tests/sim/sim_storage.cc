@@ -10,6 +10,12 @@ constexpr std::uint64_t kFaultOneIn = 200;
 
 }  // namespace
 
+std::string found_content() {
+  std::string content(4096, '\0');
+  content[1024 + 56] = '\x53', content[1024 + 57] = '\xef';  // the superblock of an ext2
+  return content;
+}
+
 std::set<std::string> Kernel::uids_in_use() const {
   std::set<std::string> uids;
   for (const auto& [where, mounted] : mounts) uids.insert(mounted.uid);
@@ -94,6 +100,35 @@ Result<> ProcessBackend::fence(const Op& op, const backend::ImageKey& key, const
 Result<> ProcessBackend::lift(const Op& op, const backend::ImageKey& key, const std::string& host) {
   return call("lifting a fence",
               [&] { return static_cast<backend::Backend&>(inner_).fencing()->lift(op, key, host); });
+}
+
+Result<backend::FoundImage> ProcessBackend::find_image(const Op& op, const backend::ImageKey& key) {
+  return call("looking for an image", [&] { return inner_adoption().find_image(op, key); });
+}
+
+Result<std::string> ProcessBackend::read(const Op& op, const backend::ImageKey& key, Bytes offset,
+                                         Bytes length) {
+  return call("reading an image", [&] { return inner_adoption().read(op, key, offset, length); });
+}
+
+Result<> ProcessBackend::adopt(const Op& op, const backend::ImageKey& key, const backend::FoundImage& found) {
+  return call("adopting an image", [&] {
+    auto adopted = inner_adoption().adopt(op, key, found);
+    if (adopted) {
+      storage_.present.erase(found.owner);
+      storage_.images.emplace(key.uid, key), storage_.present.insert(key.uid);
+      storage_.formatted[key.uid] = "somebody else";
+    }
+    return adopted;
+  });
+}
+
+Result<> ProcessBackend::release(const Op& op, const backend::ImageKey& key) {
+  return call("giving an image back", [&] {
+    auto released = inner_adoption().release(op, key);
+    if (released) storage_.present.erase(key.uid);
+    return released;
+  });
 }
 
 template <class Act>

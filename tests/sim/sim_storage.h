@@ -14,6 +14,11 @@
 
 namespace volplugin::sim {
 
+// The image that was there before all volumes, of somebody else: it is adopted and forgotten, never removed.
+inline constexpr const char* kFoundVolume = "t/found";
+inline const backend::ImageKey kFoundImage{"pool", "t.found", "nobody"};
+std::string found_content();  // how it begins: with a file system
+
 // A container that runs and has a volume: it keeps the device in use, also when the host unmounted it.
 struct Container {
   std::string id;
@@ -55,13 +60,14 @@ class Storage {
   std::map<std::pair<std::string, std::string>, std::string> devices_;
 };
 
-class ProcessBackend final : public backend::Backend, private backend::Fencing {
+class ProcessBackend final : public backend::Backend, private backend::Fencing, private backend::Adoption {
  public:
   ProcessBackend(Storage& storage, Gate& gate, Process& process, const std::string& host)
       : storage_(storage), gate_(gate), process_(process), host_(host), inner_(storage.cluster, host) {}
 
   const backend::Traits& traits() const override { return inner_.traits(); }
   backend::Fencing* fencing() override { return this; }
+  backend::Adoption* adoption() override { return this; }
   Result<> validate_pool(const std::string& pool) const override { return inner_.validate_pool(pool); }
   Result<backend::EnsureOutcome> ensure(const Op& op, const backend::ImageKey& key, Bytes size) override;
   Result<backend::Removed> remove(const Op& op, const backend::ImageKey& key) override;
@@ -77,6 +83,11 @@ class ProcessBackend final : public backend::Backend, private backend::Fencing {
  private:
   Result<> fence(const Op& op, const backend::ImageKey& key, const std::string& host) override;
   Result<> lift(const Op& op, const backend::ImageKey& key, const std::string& host) override;
+  Result<backend::FoundImage> find_image(const Op& op, const backend::ImageKey& key) override;
+  Result<std::string> read(const Op& op, const backend::ImageKey& key, Bytes offset, Bytes length) override;
+  Result<> adopt(const Op& op, const backend::ImageKey& key, const backend::FoundImage& found) override;
+  Result<> release(const Op& op, const backend::ImageKey& key) override;
+  backend::Adoption& inner_adoption() { return *static_cast<backend::Backend&>(inner_).adoption(); }
   template <class Act>
   auto call(std::string_view what, Act act) -> decltype(act());
 

@@ -37,6 +37,30 @@ void World::remove() {
   note("remove {}: {}", id.name(), outcome(removed));
 }
 
+void World::adopt() {
+  const auto id = *model::parse_volume_id(kFoundVolume);
+  note("adopt {}", id.name());
+  const auto adopted =
+      persons_network_.adopt_volume(op("volcli"), {id, {}, std::nullopt, service::Confirmed::yes});
+  note("adopt {}: {}", id.name(), outcome(adopted));
+}
+
+// Not of one that is being adopted, and not by a request that comes late: that leaves the image to a volume
+// that never was, as the person who forces it is told.
+void World::forget() {
+  const auto id = *model::parse_volume_id(kFoundVolume);
+  const auto volume = truth_.volumes().find(id.name());
+  if (volume == truth_.volumes().end() || volume->second.phase != model::Phase::ready) return;
+  const auto master = chance_.of(masters_);
+  if (!master->process.may_take(id.name())) return;
+  const Turn turn(master->process, id.name());
+  note("forget {}", id.name());
+  const auto forgotten = removing(id, [&] {
+    return master->control.remove_volume(op("volcli"), id, service::RemoveMode::forget_record);
+  });
+  note("forget {}: {}", id.name(), outcome(forgotten));
+}
+
 void World::docker_mount() {
   Host& host = chance_.of(hosts_);
   const std::string volume = chance_.of(kVolumes);

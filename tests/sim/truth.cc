@@ -134,6 +134,7 @@ void Truth::check() {
   check_mounts();
   check_images();
   check_promises();
+  check_found();
 }
 
 // INV-2, INV-4: who can write a volume is the host that mounted it last. Anybody else has an old picture of
@@ -165,7 +166,7 @@ void Truth::check_images() {
   };
   // One that was overtaken while it was frozen finds out, and cleans up, with its next commit.
   for (const auto& uid : storage_.present)
-    if (!recorded(uid) && !at_work(volume_of(uid)))
+    if (!recorded(uid) && !at_work(volume_of(uid)) && volume_of(uid) != kFoundVolume)
       violated(fmt::format("INV-1: an image of '{}' has no record (uid {})", storage_.images[uid].image,
                            uid.substr(0, 4)));
   for (const auto& [name, volume] : volumes_)
@@ -187,7 +188,24 @@ void Truth::check_promises() {
   }
 }
 
+// INV-6: an image of somebody else is never deleted, whatever becomes of its adoption, and no volume is ready
+// whose image is not its own.
+void Truth::check_found() {
+  const auto image = storage_.cluster->inspect("", kFoundImage);
+  if (!image || *storage_.cluster->read(kFoundImage, {}, Bytes{4096}) != found_content())
+    return violated("INV-6: the image of somebody else is gone, or is not what it was");
+  const auto volume = volumes_.find(kFoundVolume);
+  if (volume != volumes_.end() && volume->second.phase == model::Phase::ready &&
+      volume->second.uid != image->uid)
+    violated(fmt::format("INV-6: '{}' is ready with uid {}, and its image carries '{}'", kFoundVolume,
+                         volume->second.uid.substr(0, 4), image->uid.substr(0, 4)));
+}
+
 void Truth::check_rest() {
+  // One that was forgotten may keep its image; an adoption that did not succeed has given it back.
+  const std::string owner = storage_.cluster->inspect("", kFoundImage)->uid;
+  if (owner != kFoundImage.uid && !ever_ready_.contains(owner))
+    violated(fmt::format("at rest: the image of '{}' keeps the uid {} of no volume", kFoundVolume, owner));
   for (const auto& [name, volume] : volumes_)
     if (volume.phase != model::Phase::ready)
       violated(fmt::format("at rest: '{}' stays {}: {}", name, to_string(volume.phase), volume.message));

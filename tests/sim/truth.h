@@ -54,6 +54,7 @@ class Truth {
   void check_mounts();
   void check_images();
   void check_promises();
+  void check_found();
 
   Storage& storage_;
   const std::deque<Host>& hosts_;

@@ -44,6 +44,7 @@ World::World(std::uint64_t seed) : chance_(seed), directory_(scratch()) {
   };
   storage_.on_format = [this](const std::string& uid) { truth_.formatting(uid); };
   for (const char* const name : {"a", "b", "c"}) hosts_.push_back({name, Kernel{name, {}, {}, {}}});
+  storage_.cluster->put_foreign("", kFoundImage, Bytes::mib(16), found_content());
   masters_.resize(kMasters);
   for (size_t number = 0; number < kMasters; ++number) start_master(number);
   for (auto& host : hosts_) start_agent(host);
@@ -193,6 +194,7 @@ const std::vector<World::Weighed>& World::all_steps() {
       {&World::thaw, 3, false},           {&World::cut, 1, true},
       {&World::mend_link, 3, false},      {&World::lose_store, 1, true},
       {&World::find_store, 5, false},     {&World::compact, 1, true},
+      {&World::adopt, 3, false},          {&World::forget, 1, false},
   };
   return steps;
 }

@@ -75,6 +75,8 @@ class World final : public Courier {
   void docker_mount();
   void docker_unmount();
   void force_remove();
+  void adopt();
+  void forget();
   void mount_on(Host& host, const std::string& volume);
   void stop_container(Host& host, size_t number);
   // steps_of_programs.cc

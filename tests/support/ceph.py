@@ -230,6 +230,10 @@ class Ceph:
         assert listed.returncode == 0 or "No such file" in listed.stderr, listed.stderr
         return sorted(listed.stdout.split())
 
+    def notes(self, pool="rbd"):
+        """The same with what is noted, as `rados` prints it."""
+        return self._run("rados", "-c", self.conf, "-p", pool, "listomapvals", "volplugin_notes", check=False).stdout
+
     def ceph_json(self, *args):
         return json.loads(self.ceph(*args, "--format", "json"))
 

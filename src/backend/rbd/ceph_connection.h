@@ -63,10 +63,18 @@ class CephConnection {
   // Errors: already_exists.
   virtual Result<> create_image(const std::string& pool, const std::string& image, Bytes size,
                                 std::uint64_t features) = 0;
-  // nullopt: no such image.
+  // nullopt: no such image. Errors: unsupported (of the format that has no id).
   virtual Result<std::optional<CephImage>> find_image(const std::string& pool, const std::string& image) = 0;
   // Names of all images.
   virtual Result<std::vector<std::string>> image_names(const std::string& pool) = 0;
+  // librbd's numbers, RBD_FEATURE_*. Errors: not_found.
+  virtual Result<std::uint64_t> features(const std::string& pool, const std::string& image) = 0;
+  // Those that it has already: success. Errors: not_found.
+  virtual Result<> enable_features(const std::string& pool, const std::string& image,
+                                   std::uint64_t features) = 0;
+  // Fewer bytes at the end of the image. Nobody sees it as being in use. Errors: not_found.
+  virtual Result<std::string> read(const std::string& pool, const std::string& image, Bytes offset,
+                                   Bytes length) = 0;
   // Space that holds data, in whole objects. Errors: not_found.
   virtual Result<Bytes> used(const std::string& pool, const std::string& image) = 0;
   // Errors: not_found, busy (a client has it open, or it has snapshots).

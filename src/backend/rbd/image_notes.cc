@@ -11,6 +11,7 @@ namespace volplugin::backend {
 namespace {
 
 constexpr std::string_view kNobody = "-";  // a list of clients that is empty
+constexpr std::string_view kFound = "found", kMade = "made";
 constexpr std::string_view kHolder = "holder/", kFenced = "fenced/";
 
 std::vector<std::string> words_of(const std::string& text) {
@@ -24,6 +25,13 @@ Clients clients_of(const std::string& text) {
   auto clients = words_of(text);
   std::erase(clients, kNobody);
   return clients;
+}
+
+std::optional<ImageOwner> owner_of(const std::string& text) {
+  auto words = words_of(text);
+  if (words.empty()) return std::nullopt;
+  words.resize(4);
+  return ImageOwner{words[0], words[1], words[2] == kFound, words[3]};
 }
 
 }  // namespace
@@ -47,7 +55,11 @@ std::string fenced(const std::string& image, const std::string& host) {
 }
 
 std::string value_of(const ImageOwner& owner) {
-  return owner.image_id.empty() ? owner.uid : owner.uid + " " + owner.image_id;
+  std::string value = owner.uid;
+  if (!owner.image_id.empty()) value += " " + owner.image_id;
+  if (owner.adopted()) value += fmt::format(" {}", owner.found ? kFound : kMade);
+  if (!owner.previous.empty()) value += " " + owner.previous;
+  return value;
 }
 
 std::string value_of(const Clients& clients) {
@@ -74,8 +86,7 @@ std::map<std::string, ImageNotes> parse_notes(const Notes& notes) {
     ImageNotes& image = images[name.substr(0, cut)];
     const std::string kind = name.substr(cut + 1);
     if (kind == "owner") {
-      const auto words = words_of(value);
-      if (!words.empty()) image.owner = ImageOwner{words[0], words.size() > 1 ? words[1] : ""};
+      image.owner = owner_of(value);
     } else if (kind.starts_with(kHolder)) {
       image.holders[kind.substr(kHolder.size())] = clients_of(value);
     } else if (kind.starts_with(kFenced)) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the driver notes about an image in its pool, beside Ceph's own records (names of notes):
 //   <image>/owner          uid of the volume and id of the image; the uid alone while the image is made.
-//   Another id
-//                          than the image has: somebody removed ours and made an image of that name.
+//                          Another id than the image has: somebody removed ours and made an image of that
+//                          name. Of an adopted image besides: "found" or, if volplugin made it, "made", and
+//                          the uid of the volume that it had belonged to, if any.
 //   <image>/holder/<host>  the host has the image attached, through these clients
 //   <image>/fenced/<host>  the host may not use the image; these of its clients are blocklisted
 // Pure; any thread.
@@ -21,7 +22,11 @@ using Clients = std::vector<std::string>;  // "10.0.0.1:0/3123"
 
 struct ImageOwner {
   std::string uid;
-  std::string image_id;  // empty: it is being made
+  std::string image_id{};  // empty: it is being made
+  bool found = false;      // somebody else made it
+  std::string previous{};  // uid of the volume from which it was adopted
+
+  bool adopted() const { return found || !previous.empty(); }
 };
 
 struct ImageNotes {

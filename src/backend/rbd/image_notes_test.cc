@@ -24,6 +24,22 @@ TEST(ImageNotes, WhatIsWrittenIsRead) {
   EXPECT_FALSE(ImageNotes{}.owned_by(""));
 }
 
+TEST(ImageNotes, OfAnAdoptedImageItIsKnownWhoMadeAndWhoHadIt) {
+  for (const auto& [owner, value] : std::vector<std::pair<ImageOwner, std::string>>{
+           {{"uid-1", "10aa"}, "uid-1 10aa"},
+           {{"uid-1", "10aa", true}, "uid-1 10aa found"},
+           {{"uid-2", "10aa", true, "uid-1"}, "uid-2 10aa found uid-1"},
+           {{"uid-2", "10aa", false, "uid-1"}, "uid-2 10aa made uid-1"}}) {
+    EXPECT_EQ(note::value_of(owner), value);
+    const auto read = parse_notes({{note::owner("t.v"), value}}).at("t.v").owner;
+    ASSERT_TRUE(read);
+    EXPECT_EQ(note::value_of(*read), value);
+    EXPECT_EQ(read->found, owner.found);
+    EXPECT_EQ(read->previous, owner.previous);
+    EXPECT_EQ(read->adopted(), value != "uid-1 10aa");
+  }
+}
+
 TEST(ImageNotes, ValuesAreNeverEmpty) {
   // An empty note and an absent one are the same to the cluster.
   EXPECT_FALSE(note::value_of(Clients{}).empty());

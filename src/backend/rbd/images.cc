@@ -14,10 +14,6 @@ namespace {
 constexpr std::uint64_t kFeatures = 1 | 4 | 8 | 16 | 32;
 constexpr int kMaxTries = 8;
 
-bool is_of(const ImageNotes& notes, const CephImage& image) {
-  return notes.owner && notes.owner->image_id == image.id;
-}
-
 Error foreign(const ImageKey& key, const ImageNotes& notes, const CephImage& image) {
   if (is_of(notes, image))
     return make_error(Code::permission_denied, fmt::format("image '{}' belongs to volume {}, not to {}",
@@ -27,6 +23,10 @@ Error foreign(const ImageKey& key, const ImageNotes& notes, const CephImage& ima
 }
 
 }  // namespace
+
+bool is_of(const ImageNotes& notes, const CephImage& image) {
+  return notes.owner && notes.owner->image_id == image.id;
+}
 
 std::string name_of(const ImageKey& key) {
   return key.pool + "/" + key.image;

@@ -159,4 +159,28 @@ Result<> RbdBackend::lift(const Op& op, const ImageKey& key, const std::string& 
                        [host](const Work& work) { return lift_host(work, host); });
 }
 
+Result<FoundImage> RbdBackend::find_image(const Op& op, const ImageKey& key) {
+  return run_connected(op, key, "looking for an image", [](const Work& work) -> Result<FoundImage> {
+    const auto found = TRY(look_at(work));
+    const auto& owner = found.notes.owner;
+    if (found.noted_as.empty()) return FoundImage{found.image.id, found.image.size, "", false};
+    return FoundImage{found.image.id, found.image.size, owner->uid, !owner->found};
+  });
+}
+
+Result<std::string> RbdBackend::read(const Op& op, const ImageKey& key, Bytes offset, Bytes length) {
+  return run_connected(op, key, "reading an image", [offset, length](const Work& work) {
+    return work.ceph.read(work.key.pool, work.key.image, offset, length);
+  });
+}
+
+Result<> RbdBackend::adopt(const Op& op, const ImageKey& key, const FoundImage& found) {
+  return run_connected(op, key, "adopting an image",
+                       [found](const Work& work) { return adopt_image(work, found); });
+}
+
+Result<> RbdBackend::release(const Op& op, const ImageKey& key) {
+  return run_connected(op, key, "releasing an image", [](const Work& work) { return release_image(work); });
+}
+
 }  // namespace volplugin::backend

@@ -11,6 +11,7 @@
 // thread.
 #pragma once
 
+#include "backend/adoption.h"
 #include "backend/fencing.h"
 #include "backend/rbd/calls.h"
 #include "backend/rbd/ceph_links.h"
@@ -34,12 +35,13 @@ struct RbdConfig {
   RbdAttach attach = RbdAttach::automatic;
 };
 
-class RbdBackend final : public Backend, private Fencing {
+class RbdBackend final : public Backend, private Fencing, private Adoption {
  public:
   static Result<std::unique_ptr<RbdBackend>> open(const Clock& clock, RbdConfig config);
 
   const Traits& traits() const override { return traits_; }
   Fencing* fencing() override { return this; }
+  Adoption* adoption() override { return this; }
   Result<> validate_pool(const std::string& pool) const override;
   Result<EnsureOutcome> ensure(const Op& op, const ImageKey& key, Bytes size) override;
   Result<Removed> remove(const Op& op, const ImageKey& key) override;
@@ -62,6 +64,11 @@ class RbdBackend final : public Backend, private Fencing {
 
   Result<> fence(const Op& op, const ImageKey& key, const std::string& host) override;
   Result<> lift(const Op& op, const ImageKey& key, const std::string& host) override;
+
+  Result<FoundImage> find_image(const Op& op, const ImageKey& key) override;
+  Result<std::string> read(const Op& op, const ImageKey& key, Bytes offset, Bytes length) override;
+  Result<> adopt(const Op& op, const ImageKey& key, const FoundImage& found) override;
+  Result<> release(const Op& op, const ImageKey& key) override;
 
   Result<> check_key(const ImageKey& key) const;
   template <class Body>
@@ -106,6 +113,19 @@ class RbdBackend final : public Backend, private Fencing {
   static Result<> shut_out(const Work& work, const Clients& clients, std::chrono::seconds time);
   static Result<> lift_host(const Work& work, const std::string& host);
 
+  // adopt.cc
+  struct Foundling {
+    CephImage image;
+    std::string noted_as;  // the image's name when volplugin had it last; empty: it never had it
+    ImageNotes notes;      // of that name
+    bool has_lock = false;
+  };
+  static Result<Foundling> look_at(const Work& work);
+  static Result<bool> check_features(const Work& work);
+  static Result<> adopt_image(const Work& work, const FoundImage& found);
+  static Result<> take(const Work& work, const Foundling& foundling);
+  static Result<> release_image(const Work& work);
+
   static Result<PoolInfo> pool_info(CephConnection& ceph, const std::string& pool);
   static Result<ImageNotes> read_notes(const Work& work);
   static Result<> set_note(const Work& work, const std::string& name, const std::string& value);
@@ -120,6 +140,8 @@ class RbdBackend final : public Backend, private Fencing {
 
 // "pool/image", as rbd writes it.
 std::string name_of(const ImageKey& key);
+// Whether the notes are about this very image.
+bool is_of(const ImageNotes& notes, const CephImage& image);
 // Whether the image is that of the key. Errors: permission_denied, naming whose it is.
 Result<> require_ours(const ImageKey& key, const ImageNotes& notes, const CephImage& image);
 

@@ -25,7 +25,9 @@ namespace {
 constexpr char kServer[] = "qemu-storage-daemon";
 constexpr char kPackages[] = "qemu-system-common and qemu-block-extra";
 constexpr mode_t kFileMode = 0600;
-constexpr Millis kEndPatience{5'000};   // of a server that was asked to end; then it is killed
+constexpr Millis kEndPatience{5'000};  // of a server that was asked to end; then it is killed
+// As krbd's: what is made through one of the two is mounted through the other.
+constexpr std::uint32_t kSectorSize = 512;
 constexpr Millis kLoopPatience{5'000};  // for the kernel to let go of a loop device
 constexpr Millis kPause{5};
 
@@ -131,7 +133,8 @@ Result<std::unique_ptr<Attachment>> UserspaceMapper::map(const Op& op, const Loc
     TRY(start_server(op, image));
   }
   const auto file = TRY(os::open_file(file_of(image), O_RDWR));
-  auto device = TRY(loops_.attach(op, {.backing_fd = file.get(), .backing_path = file_of(image)}));
+  auto device = TRY(loops_.attach(
+      op, {.backing_fd = file.get(), .backing_path = file_of(image), .sector_size = kSectorSize}));
   return to_attachment(std::move(device));
 }
 

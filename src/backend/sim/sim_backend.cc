@@ -101,4 +101,20 @@ Result<> SimBackend::lift(const Op& op, const ImageKey& key, const std::string& 
   return with_faults(op, SimCall::lift, key.pool, [&] { return cluster_->lift(key, host); });
 }
 
+Result<FoundImage> SimBackend::find_image(const Op& op, const ImageKey& key) {
+  return with_faults(op, SimCall::find_image, key.pool, [&] { return cluster_->find_image(key); });
+}
+
+Result<std::string> SimBackend::read(const Op& op, const ImageKey& key, Bytes offset, Bytes length) {
+  return with_faults(op, SimCall::read, key.pool, [&] { return cluster_->read(key, offset, length); });
+}
+
+Result<> SimBackend::adopt(const Op& op, const ImageKey& key, const FoundImage& found) {
+  return with_faults(op, SimCall::adopt, key.pool, [&] { return cluster_->adopt(key, found); });
+}
+
+Result<> SimBackend::release(const Op& op, const ImageKey& key) {
+  return with_faults(op, SimCall::release, key.pool, [&] { return cluster_->release(key); });
+}
+
 }  // namespace volplugin::backend

@@ -4,6 +4,7 @@
 // Faults hit the next call of the named function, once, in the order they were set.
 #pragma once
 
+#include "backend/adoption.h"
 #include "backend/fencing.h"
 #include "backend/sim/sim_cluster.h"
 
@@ -27,10 +28,14 @@ enum class SimCall {
   attached_here,
   detach,
   fence,
-  lift
+  lift,
+  find_image,
+  read,
+  adopt,
+  release
 };
 
-class SimBackend final : public Backend, private Fencing {
+class SimBackend final : public Backend, private Fencing, private Adoption {
  public:
   SimBackend(std::shared_ptr<SimCluster> cluster, std::string host);
 
@@ -41,6 +46,8 @@ class SimBackend final : public Backend, private Fencing {
   const Traits& traits() const override { return traits_; }
   // Where images belong to one host there is nobody to cut off.
   Fencing* fencing() override { return traits_.scope == Scope::cluster ? this : nullptr; }
+  // As with the real drivers: of a cluster.
+  Adoption* adoption() override { return traits_.scope == Scope::cluster ? this : nullptr; }
   Result<> validate_pool(const std::string& pool) const override;
   Result<EnsureOutcome> ensure(const Op& op, const ImageKey& key, Bytes size) override;
   Result<Removed> remove(const Op& op, const ImageKey& key) override;
@@ -56,6 +63,11 @@ class SimBackend final : public Backend, private Fencing {
 
   Result<> fence(const Op& op, const ImageKey& key, const std::string& host) override;
   Result<> lift(const Op& op, const ImageKey& key, const std::string& host) override;
+
+  Result<FoundImage> find_image(const Op& op, const ImageKey& key) override;
+  Result<std::string> read(const Op& op, const ImageKey& key, Bytes offset, Bytes length) override;
+  Result<> adopt(const Op& op, const ImageKey& key, const FoundImage& found) override;
+  Result<> release(const Op& op, const ImageKey& key) override;
 
   void add_fault(SimCall call, Fault fault);
   template <class Action>

@@ -89,9 +89,9 @@ void SimCluster::crash_host(const std::string& host) {
   std::erase_if(devices_, [&](const auto& entry) { return entry.first.host == host; });
 }
 
-void SimCluster::put_foreign(const std::string& host, const ImageKey& key, Bytes size) {
+void SimCluster::put_foreign(const std::string& host, const ImageKey& key, Bytes size, std::string content) {
   const std::lock_guard guard(mutex_);
-  images_[place_of(host, key)] = Image{key.uid, size, true};
+  images_[place_of(host, key)] = Image{key.uid, size, true, next_serial_++, false, std::move(content)};
 }
 
 std::vector<std::string> SimCluster::attached_hosts(const std::string& host, const ImageKey& key) const {
@@ -125,7 +125,7 @@ Result<EnsureOutcome> SimCluster::ensure(const std::string& host, const ImageKey
   if (rounded > info.available)
     return make_error(Code::resource_exhausted, fmt::format("pool '{}' has {} bytes free, {} are needed",
                                                             key.pool, info.available.count, rounded.count));
-  images_[place] = Image{key.uid, rounded};
+  images_[place] = Image{key.uid, rounded, false, next_serial_++};
   return EnsureOutcome{Ensured::created, rounded};
 }
 
@@ -218,6 +218,63 @@ Result<> SimCluster::lift(const ImageKey& key, const std::string& host) {
   if (device_of(host, place) != devices_.end())
     return make_error(Code::busy, fmt::format("image {} is still attached on host '{}'", name_of(key), host));
   image->second.fenced.erase(host);
+  return {};
+}
+
+Result<FoundImage> SimCluster::find_locked(const Place& place) const {
+  const auto found = images_.find(place);
+  if (found == images_.end())
+    return make_error(Code::not_found, fmt::format("image '{}/{}' does not exist", place.pool, place.image));
+  if (const auto hosts = hosts_showing(place); !hosts.empty())
+    return make_error(Code::busy, fmt::format("image '{}/{}' is in use by host '{}'", place.pool, place.image,
+                                              fmt::join(hosts, "', '")));
+  const Image& image = found->second;
+  return FoundImage{std::to_string(image.id), image.size, image.foreign ? "" : image.uid, image.made};
+}
+
+Result<FoundImage> SimCluster::find_image(const ImageKey& key) const {
+  const std::lock_guard guard(mutex_);
+  return find_locked(place_of("", key));
+}
+
+Result<std::string> SimCluster::read(const ImageKey& key, Bytes offset, Bytes length) const {
+  const std::lock_guard guard(mutex_);
+  const auto found = images_.find(place_of("", key));
+  if (found == images_.end())
+    return make_error(Code::not_found, fmt::format("image {} does not exist", name_of(key)));
+  const auto& [size, content] = std::tie(found->second.size, found->second.content);
+  const auto begin = std::min(offset.count, size.count);
+  std::string bytes(std::min(length.count, size.count - begin), '\0');
+  if (begin < content.size())
+    bytes.replace(0, std::min(bytes.size(), content.size() - begin), content, begin, bytes.size());
+  return bytes;
+}
+
+Result<> SimCluster::adopt(const ImageKey& key, const FoundImage& found) {
+  const std::lock_guard guard(mutex_);
+  const Place place = place_of("", key);
+  const auto image = images_.find(place);
+  if (image != images_.end() && !image->second.foreign && image->second.uid == key.uid) return {};
+  const FoundImage now = TRY(find_locked(place));
+  if (now.id != found.id || now.owner != found.owner)
+    return make_error(Code::conflict, fmt::format("image {} was changed meanwhile", name_of(key)));
+  Image& taken = image->second;
+  taken.previous = now.owner;
+  taken.uid = key.uid;
+  taken.foreign = false;
+  taken.fenced.clear();
+  return {};
+}
+
+Result<> SimCluster::release(const ImageKey& key) {
+  const std::lock_guard guard(mutex_);
+  const auto image = images_.find(place_of("", key));
+  if (image == images_.end() || image->second.foreign || image->second.uid != key.uid) return {};
+  if (!image->second.previous)
+    return make_error(Code::conflict, fmt::format("image {} was made, not adopted", name_of(key)));
+  image->second.uid = *image->second.previous;
+  image->second.foreign = image->second.uid.empty();
+  image->second.previous.reset();
   return {};
 }
 

@@ -5,11 +5,12 @@
 // Threads: any; one mutex. Keep it alive with shared_ptr: attachments refer to it.
 #pragma once
 
-#include "backend/backend.h"
+#include "backend/adoption.h"
 
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,8 +34,8 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
   Result<std::unique_ptr<Use>> use_device(const std::string& host, const std::string& device);
   // The machine loses power: its devices and uses are gone, images stay.
   void crash_host(const std::string& host);
-  // An image somebody else made; `uid` empty or not of ours.
-  void put_foreign(const std::string& host, const ImageKey& key, Bytes size);
+  // An image somebody else made; `uid` empty or not of ours. It begins with `content`, zeros follow.
+  void put_foreign(const std::string& host, const ImageKey& key, Bytes size, std::string content = "");
   // Hosts on which the image is attached now, sorted: more than one is for the caller to avoid.
   std::vector<std::string> attached_hosts(const std::string& host, const ImageKey& key) const;
 
@@ -51,6 +52,11 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
   // Of the backend's fencing.
   Result<> fence(const ImageKey& key, const std::string& host);
   Result<> lift(const ImageKey& key, const std::string& host);
+  // Of its adoption.
+  Result<FoundImage> find_image(const ImageKey& key) const;
+  Result<std::string> read(const ImageKey& key, Bytes offset, Bytes length) const;
+  Result<> adopt(const ImageKey& key, const FoundImage& found);
+  Result<> release(const ImageKey& key);
 
   // What a program on `host` that has the image mounted tries: a write. Errors: unavailable (not attached
   // there), permission_denied (fenced).
@@ -66,7 +72,12 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
     std::string uid;
     Bytes size;
     bool foreign = false;
-    std::set<std::string> fenced{};  // hosts
+    unsigned long id = 0;
+    bool made = true;  // by a volplugin, at some time
+    std::string content{};
+    // Of an adopted one: what it was before.
+    std::optional<std::string> previous{};  // uid; empty: foreign
+    std::set<std::string> fenced{};         // hosts
   };
   struct Device {
     Place place;
@@ -87,6 +98,7 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
   PoolInfo pool_locked(const std::string& host, const std::string& pool) const;
   std::map<DeviceKey, Device>::iterator device_of(const std::string& host, const Place& place);
   std::vector<std::string> hosts_showing(const Place& place) const;
+  Result<FoundImage> find_locked(const Place& place) const;
   std::unique_ptr<Attachment> hold_locked(const DeviceKey& key, Device& device);
 
   void let_go(const DeviceKey& key, unsigned long serial, Grip grip);

@@ -22,6 +22,7 @@ Result<> tenant_get(Context& context);
 Result<> tenant_list(Context& context);
 Result<> tenant_upload(Context& context);
 Result<> version(Context& context);
+Result<> volume_adopt(Context& context);
 Result<> volume_create(Context& context);
 Result<> volume_force_remove(Context& context);
 Result<> volume_get(Context& context);

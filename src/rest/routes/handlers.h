@@ -16,6 +16,7 @@ Result<http::Response> delete_tenant(const Call& call);
 Result<http::Response> list_volumes(const Call& call);
 Result<http::Response> create_volume(const Call& call);
 Result<http::Response> get_volume(const Call& call);
+Result<http::Response> adopt_volume(const Call& call);
 Result<http::Response> remove_volume(const Call& call);
 
 // mounts.cc

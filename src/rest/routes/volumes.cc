@@ -32,6 +32,11 @@ Result<http::Response> get_volume(const Call& call) {
   return record_unless_known(call.request, TRY(call.master.get_volume(call.op, TRY(volume_in_path(call)))));
 }
 
+Result<http::Response> adopt_volume(const Call& call) {
+  const auto id = TRY(volume_in_path(call));
+  return record(201, TRY(call.master.adopt_volume(call.op, TRY(parse_adopt_body(call.request.body, id)))));
+}
+
 Result<http::Response> remove_volume(const Call& call) {
   const auto id = TRY(volume_in_path(call));
   TRY(call.master.remove_volume(call.op, id, TRY(remove_mode(call.query))));

@@ -23,6 +23,11 @@ class LibrbdConnection final : public CephConnection {
                         std::uint64_t features) override;
   Result<std::optional<CephImage>> find_image(const std::string& pool, const std::string& image) override;
   Result<std::vector<std::string>> image_names(const std::string& pool) override;
+  Result<std::uint64_t> features(const std::string& pool, const std::string& image) override;
+  Result<> enable_features(const std::string& pool, const std::string& image,
+                           std::uint64_t features) override;
+  Result<std::string> read(const std::string& pool, const std::string& image, Bytes offset,
+                           Bytes length) override;
   Result<Bytes> used(const std::string& pool, const std::string& image) override;
   Result<> remove_image(const std::string& pool, const std::string& image) override;
   Result<> clear_remains(const std::string& pool, const std::string& image, const std::string& id) override;

@@ -73,6 +73,13 @@ Result<std::optional<CephImage>> LibrbdConnection::find_image(const std::string&
   const auto handle = std::make_shared<ImageHandle>(std::move(*opened));
   CephImage found{.opened = handle};
   std::array<char, 128> id{};
+  std::uint8_t old_format = 0;
+  if (rbd_get_old_format(handle->get(), &old_format) >= 0 && old_format != 0)
+    return make_error(
+        Code::unsupported,
+        fmt::format("image '{0}/{1}' has the old format 1: copy it (rbd cp {0}/{1} {0}/{1}.new), and rename "
+                    "the copy to '{1}'",
+                    pool, image));
   int failed = rbd_get_id(handle->get(), id.data(), id.size());
   if (failed >= 0) failed = rbd_get_size(handle->get(), &found.size.count);
   rbd_snap_info_t end{};  // room for none: librbd ends its list with an empty one
@@ -99,6 +106,37 @@ Result<std::vector<std::string>> LibrbdConnection::image_names(const std::string
     rbd_image_spec_list_cleanup(specs.data(), count);
     return names;
   }
+}
+
+Result<std::uint64_t> LibrbdConnection::features(const std::string& pool, const std::string& image) {
+  const auto opened = TRY(need_image(pool, image, Access::read_only));
+  std::uint64_t features = 0;
+  if (const int failed = rbd_get_features(opened.get(), &features); failed < 0)
+    return failure(failed, fmt::format("looking at the features of image '{}/{}'", pool, image));
+  return features;
+}
+
+Result<> LibrbdConnection::enable_features(const std::string& pool, const std::string& image,
+                                           std::uint64_t features) {
+  const auto opened = TRY(need_image(pool, image, Access::read_write));
+  const int failed = rbd_update_features(opened.get(), features, 1);
+  if (failed < 0 && failed != -EINVAL)  // what it says of those that are enabled already
+    return failure(failed, fmt::format("enabling features of image '{}/{}'", pool, image), Effect::unknown);
+  std::uint64_t has = 0;
+  if (const int asked = rbd_get_features(opened.get(), &has); asked < 0 || (has & features) != features)
+    return failure(asked < 0 ? asked : -EINVAL,
+                   fmt::format("enabling features of image '{}/{}'", pool, image), Effect::unknown);
+  return {};
+}
+
+Result<std::string> LibrbdConnection::read(const std::string& pool, const std::string& image, Bytes offset,
+                                           Bytes length) {
+  const auto opened = TRY(need_image(pool, image, Access::read_only));
+  std::string content(length.count, '\0');
+  const ssize_t got = rbd_read(opened.get(), offset.count, content.size(), content.data());
+  if (got < 0) return failure(int(got), fmt::format("reading image '{}/{}'", pool, image));
+  content.resize(size_t(got));
+  return content;
 }
 
 Result<Bytes> LibrbdConnection::used(const std::string& pool, const std::string& image) {
