@@ -131,7 +131,7 @@ Result<> ControlPlane::release_overtaken(const Op& op, const model::Volume& volu
 
 // After a failure: the image is as it was and there is no record, or recovery has to come back.
 Result<> ControlPlane::give_back(const Op& op, const VolumeRecord& record, const Error& error) {
-  const auto released = error.effect == Effect::none ? Result<>() : release_image(op, record->value);
+  auto released = error.effect == Effect::none ? Result<>() : release_image(op, record->value);
   if (released) {
     catalog::Edit edit;
     edit.require(record).erase(parts_.catalog.volumes, record->value.id.name());

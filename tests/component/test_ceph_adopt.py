@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from support.ceph import Ceph
 from support.ceph_storage import CephImages
-from support.daemons import Agent, Volmaster, Volplugin, wait_until
+from support.daemons import BIN, Agent, Volmaster, Volplugin, wait_until
 
 NAME, IMAGE = "tenant1/v", "tenant1.v"
 DONE, FAILED, USAGE, NOT_FOUND, IN_THE_WAY = 0, 1, 2, 3, 4
@@ -193,6 +193,18 @@ def test_options_are_those_of_the_policy_and_of_opt(sites, ext4):
     for method in "Unmount", "Remove":
         assert site.plugin.docker(f"VolumeDriver.{method}", {"Name": NAME, "ID": "a"}) == {"Err": ""}
     assert other.storage.images() == [], "it was ephemeral"
+
+
+def test_all_images_of_a_pool_at_once(sites, ext4):
+    """As docs/backends/ceph.md says it."""
+    site = sites()
+    for image in (IMAGE, "tenant1.with.dots"):
+        site.put(ext4, image=image)
+    script = f"""rbd -c {site.ceph.conf} ls {site.pool} | while IFS=. read -r tenant volume
+                 do {BIN}/volcli volume adopt "$tenant/$volume"; done"""
+    done = subprocess.run(["bash", "-e", "-c", script], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "VOLPLUGIN_MASTER": site.master.address})
+    assert sorted(done.stdout.split()) == [NAME, "tenant1/with.dots"], done
 
 
 def test_it_is_told_as_json(sites, ext4):

@@ -8,6 +8,61 @@
 namespace volplugin::contract {
 namespace {
 
+// A driver whose adopt() waits until it is let go.
+class SlowAdoption final : public backend::Backend, private backend::Adoption {
+ public:
+  explicit SlowAdoption(std::shared_ptr<backend::SimCluster> cluster) : inner_(std::move(cluster), "slow") {}
+
+  std::promise<void> begun, go;
+
+  const backend::Traits& traits() const override { return inner_.traits(); }
+  Adoption* adoption() override { return this; }
+  Result<> validate_pool(const std::string& pool) const override { return inner_.validate_pool(pool); }
+  Result<backend::EnsureOutcome> ensure(const Op& op, const backend::ImageKey& key, Bytes size) override {
+    return inner_.ensure(op, key, size);
+  }
+  Result<backend::Removed> remove(const Op& op, const backend::ImageKey& key) override {
+    return inner_.remove(op, key);
+  }
+  Result<std::optional<backend::ImageInfo>> inspect(const Op& op, const backend::ImageKey& key) override {
+    return inner_.inspect(op, key);
+  }
+  Result<std::vector<backend::ImageInfo>> list(const Op& op, const std::string& pool) override {
+    return inner_.list(op, pool);
+  }
+  Result<backend::PoolInfo> inspect_pool(const Op& op, const std::string& pool) override {
+    return inner_.inspect_pool(op, pool);
+  }
+  Result<std::unique_ptr<backend::Attachment>> attach(const Op& op, const backend::ImageKey& key) override {
+    return inner_.attach(op, key);
+  }
+  Result<std::unique_ptr<backend::Attachment>> attached_here(const Op& op,
+                                                             const backend::ImageKey& key) override {
+    return inner_.attached_here(op, key);
+  }
+  Result<> detach(const Op& op, const backend::ImageKey& key,
+                  std::unique_ptr<backend::Attachment> attachment) override {
+    return inner_.detach(op, key, std::move(attachment));
+  }
+
+ private:
+  Adoption& plain() { return *static_cast<backend::Backend&>(inner_).adoption(); }
+  Result<backend::FoundImage> find_image(const Op& op, const backend::ImageKey& key) override {
+    return plain().find_image(op, key);
+  }
+  Result<std::string> read(const Op& op, const backend::ImageKey& key, Bytes from, Bytes length) override {
+    return plain().read(op, key, from, length);
+  }
+  Result<> adopt(const Op& op, const backend::ImageKey& key, const backend::FoundImage& found) override {
+    begun.set_value();
+    go.get_future().wait();
+    return plain().adopt(op, key, found);
+  }
+  Result<> release(const Op& op, const backend::ImageKey& key) override { return plain().release(op, key); }
+
+  backend::SimBackend inner_;
+};
+
 class SeveralVolmasters : public ::testing::Test {
  protected:
   struct Plane {
@@ -25,10 +80,9 @@ class SeveralVolmasters : public ::testing::Test {
     policy.defaults.size = Bytes::mib(10);
     must(a_.control.put_tenant(op_for(), policy, {}));
   }
-  static executor::Backends make_backends() {
+  executor::Backends make_backends() {
     executor::Backends backends;
-    backends["sim"] = std::make_unique<backend::SimBackend>(
-        std::make_shared<backend::SimCluster>(backend::Scope::cluster, Bytes::gib(100)), "host");
+    backends["sim"] = std::make_unique<backend::SimBackend>(cluster_, "host");
     return backends;
   }
   static Result<service::CreateOutcome> create(Plane& plane, std::string_view name) {
@@ -41,7 +95,17 @@ class SeveralVolmasters : public ::testing::Test {
   }
   size_t images() { return must(backends_.at("sim")->list(op_for(), "pool")).size(); }
 
+  // What its lease does when it is not heard of.
+  void take_for_gone(const Plane& who_notices) {
+    const auto workers = must(store_.list(op_for(), "workers/", "", 10));
+    ASSERT_EQ(workers.entries.size(), 1U);
+    must(store_.commit(op_for(), {{}, {kv::Erase{workers.entries[0].key}}}));
+    ASSERT_TRUE(eventually([&] { return who_notices.catalog->workers.size() == 0; }));
+  }
+
   kv::MemoryStore store_;
+  std::shared_ptr<backend::SimCluster> cluster_ =
+      std::make_shared<backend::SimCluster>(backend::Scope::cluster, Bytes::gib(100));
   executor::Backends backends_ = make_backends();
   ScriptedStorage storage_{backends_};
   Plane a_{store_, backends_, storage_}, b_{store_, backends_, storage_};
@@ -99,17 +163,41 @@ TEST_F(SeveralVolmasters, TheWorkOfOneThatIsGoneIsTakenOver) {
   ASSERT_TRUE(eventually([this] { return storage_.waiting() == 1; }));
   ASSERT_TRUE(
       eventually([this] { return b_.catalog->workers.size() == 1 && b_.catalog->volumes.size() == 1; }));
-  // What its lease does when it is not heard of.
-  const auto workers = must(store_.list(op_for(), "workers/", "", 10));
-  ASSERT_EQ(workers.entries.size(), 1U);
-  must(store_.commit(op_for(), {{}, {kv::Erase{workers.entries[0].key}}}));
-  ASSERT_TRUE(eventually([this] { return b_.catalog->workers.size() == 0; }));
+  take_for_gone(b_);
   EXPECT_TRUE(b_.control.recover_step(op_for()).empty());
   expect_error(b_.control.get_volume(op_for(), volume("t1/v")), Code::not_found);
   // It was only slow: nobody is told of a volume that is cleared away.
   storage_.release();
   EXPECT_FALSE(first.get());
   expect_error(b_.control.get_volume(op_for(), volume("t1/v")), Code::not_found);
+}
+
+TEST_F(SeveralVolmasters, AnAdoptionOfOneThatIsGoneIsUndoneAndStaysSo) {
+  const backend::ImageKey key{"pool", "t1.v", ""};
+  std::string ext2(4096, '\0');
+  ext2[1024 + 56] = '\x53', ext2[1024 + 57] = '\xef';
+  cluster_->put_foreign("", key, Bytes::mib(6), ext2);
+  executor::Backends slow_backends;
+  auto made = std::make_unique<SlowAdoption>(cluster_);
+  SlowAdoption& slow = *made;
+  slow_backends["sim"] = std::move(made);
+  Plane slow_one{store_, slow_backends, storage_};
+  auto adoption = std::async(std::launch::async,
+                             [&] { return slow_one.control.adopt_volume(op_for(), {volume("t1/v"), {}}); });
+  slow.begun.get_future().wait();
+  ASSERT_TRUE(
+      eventually([this] { return b_.catalog->workers.size() == 1 && b_.catalog->volumes.size() == 1; }));
+  EXPECT_TRUE(b_.control.recover_step(op_for()).empty());
+  EXPECT_EQ(must(b_.control.get_volume(op_for(), volume("t1/v")))->value.phase, model::Phase::adopting)
+      << "the work of one that is there is nobody's to undo";
+  take_for_gone(b_);
+  EXPECT_TRUE(b_.control.recover_step(op_for()).empty());
+  expect_error(b_.control.get_volume(op_for(), volume("t1/v")), Code::not_found);
+  slow.go.set_value();  // it was only slow, and takes the image now
+  EXPECT_FALSE(adoption.get());
+  expect_error(b_.control.get_volume(op_for(), volume("t1/v")), Code::not_found);
+  EXPECT_EQ(cluster_->inspect("", key)->uid, "") << "the image is of a volume that there is not";
+  EXPECT_EQ(must(b_.control.adopt_volume(op_for(), {volume("t1/v"), {}}))->value.phase, model::Phase::ready);
 }
 
 }  // namespace
