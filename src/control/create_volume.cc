@@ -183,7 +183,8 @@ Result<> ControlPlane::drop_overtaken(const Op& op, const model::Volume& volume)
   failed.worker.clear();
   catalog::Edit edit;
   edit.require_absent<model::Volume>(volume.id.name()).put(parts_.catalog.volumes, std::move(failed));
-  TRY(parts_.catalog.commit(op, std::move(edit)));
+  // Removing may have taken all the time there was.
+  TRY(parts_.catalog.commit(op.for_cleanup(kSettleTimeout), std::move(edit)));
   return removed;
 }
 
