@@ -29,7 +29,7 @@ constexpr Millis kEndPatience{5'000};  // of a server that was asked to end; the
 // As krbd's: what is made through one of the two is mounted through the other.
 constexpr std::uint32_t kSectorSize = 512;
 constexpr Millis kLoopPatience{5'000};  // for the kernel to let go of a loop device
-constexpr Millis kPause{5};
+constexpr Millis kPause{1};
 
 std::string file_of(const LocalImage& image) {
   return image.directory + "/device";
@@ -164,6 +164,8 @@ Result<Unmapped> UserspaceMapper::unmap(const Op& op, const LocalImage& image) {
 }
 
 Result<bool> UserspaceMapper::anything_left(const LocalImage& image) {
+  // A server has its file there; looking through all processes is what costs.
+  if (std::error_code failed; !std::filesystem::exists(image.directory, failed) && !failed) return false;
   if (TRY(os::find_mount(file_of(image)))) return true;
   return !servers_of(image).empty();
 }
