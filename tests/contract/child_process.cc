@@ -48,6 +48,10 @@ void ChildProcess::kill() {
 
 void ChildProcess::pause() {
   signal(SIGSTOP);
+  // On a busy machine its threads run on for a while.
+  siginfo_t stopped{};
+  while (::waitid(P_PID, id_t(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+  }
 }
 
 void ChildProcess::resume() {

@@ -20,7 +20,7 @@ class ChildProcess {
   void start(std::vector<std::string> argv, const std::string& log);
   bool running();  // it has not ended by itself, either
   void kill();     // as a power cut would
-  void pause();    // it keeps its connections and answers nothing
+  void pause();    // it keeps its connections and answers nothing any more when this returns
   void resume();
 
  private:
