@@ -116,7 +116,7 @@ Result<model::Record<model::Volume>> ControlPlane::take_image(const Op& op, cons
   // Another volmaster thought that this one was gone; it may have given the image back before it was taken.
   if (!ready && ready.error().code == Code::conflict)
     TRY_CTX(release_overtaken(op.for_cleanup(kSettleTimeout), record->value),
-            "another volmaster ended the adoption, and the image keeps the uid {}", record->value.uid);
+            "another volmaster ended the adoption, and the image is not given back yet");
   TRY(ready);
   TRY(faults::hit(Fault::adopt_acknowledged));
   return ready;
@@ -126,7 +126,10 @@ Result<> ControlPlane::release_overtaken(const Op& op, const model::Volume& volu
   TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, volume.id.name()));
   const auto now = parts_.catalog.volumes.find(volume.id.name());
   if (now && now->value.uid == volume.uid && now->value.phase != model::Phase::adopting) return {};
-  return release_image(op, volume);
+  const auto released = release_image(op, volume);
+  if (released || now) return released;
+  TRY(put_back(op, volume, released.error()));
+  return released;
 }
 
 // After a failure: the image is as it was and there is no record, or recovery has to come back.

@@ -130,6 +130,7 @@ class ControlPlane final : public service::Volmaster {
   Result<> release_overtaken(const Op& op, const model::Volume& volume);
   Result<> undo_adoption(const Op& op, const VolumeRecord& record);
   Result<> drop_overtaken(const Op& op, const model::Volume& volume);
+  Result<> put_back(const Op& op, model::Volume left, const Error& why);
   Result<> settle_failed_make(const Op& op, const VolumeRecord& record, const Error& error);
   Result<> wait_for_others(const Op& op, const model::VolumeId& id);
   Result<VolumeRecord> take_charge(const Op& op, const VolumeRecord& record);

@@ -176,16 +176,22 @@ Result<> ControlPlane::drop_overtaken(const Op& op, const model::Volume& volume)
   if (now && now->value.uid == volume.uid && now->value.phase == model::Phase::ready) return {};
   const auto removed = work_of(volume)->remove(op, volume);
   if (removed || now) return removed;
-  // Without a record nobody would ever look for the image again.
-  model::Volume failed = volume;
-  failed.phase = model::Phase::failed;
-  failed.message = removed.error().message;
-  failed.worker.clear();
-  catalog::Edit edit;
-  edit.require_absent<model::Volume>(volume.id.name()).put(parts_.catalog.volumes, std::move(failed));
-  // Removing may have taken all the time there was.
-  TRY(parts_.catalog.commit(op.for_cleanup(kSettleTimeout), std::move(edit)));
+  model::Volume left = volume;
+  left.phase = model::Phase::failed;
+  TRY(put_back(op, std::move(left), removed.error()));
   return removed;
+}
+
+// A record for recovery: without one nobody would ever look for the image again.
+Result<> ControlPlane::put_back(const Op& op, model::Volume left, const Error& why) {
+  const std::string name = left.id.name();
+  left.message = why.message;
+  left.worker.clear();
+  catalog::Edit edit;
+  edit.require_absent<model::Volume>(name).put(parts_.catalog.volumes, std::move(left));
+  // What failed may have taken all the time there was.
+  TRY(parts_.catalog.commit(op.for_cleanup(kSettleTimeout), std::move(edit)));
+  return {};
 }
 
 // A failed make that left nothing behind leaves no record either; otherwise recovery has to come back.

@@ -19,7 +19,8 @@ template <class T>
 struct Versioned {
   T value;
   std::uint64_t revision = 0;
-  std::string text{};  // wire::to_text(value, revision), where it was worth keeping; otherwise empty
+  // Of both, as the API answers it, where the catalog found it worth keeping; empty in a changed copy.
+  std::string text{};
 };
 template <class T>
 using Record = std::shared_ptr<const Versioned<T>>;

@@ -14,6 +14,7 @@ class SlowAdoption final : public backend::Backend, private backend::Adoption {
   explicit SlowAdoption(std::shared_ptr<backend::SimCluster> cluster) : inner_(std::move(cluster), "slow") {}
 
   std::promise<void> begun, go;
+  bool release_fails = false;
 
   const backend::Traits& traits() const override { return inner_.traits(); }
   Adoption* adoption() override { return this; }
@@ -58,15 +59,40 @@ class SlowAdoption final : public backend::Backend, private backend::Adoption {
     go.get_future().wait();
     return plain().adopt(op, key, found);
   }
-  Result<> release(const Op& op, const backend::ImageKey& key) override { return plain().release(op, key); }
+  Result<> release(const Op& op, const backend::ImageKey& key) override {
+    if (release_fails) return make_error(Code::unavailable, "the cluster hangs");
+    return plain().release(op, key);
+  }
 
   backend::SimBackend inner_;
+};
+
+// Makes an image when it is let go, and takes longer to remove one than there is time.
+class SlowStorage final : public service::StorageWork {
+ public:
+  SlowStorage(service::StorageWork& inner, FakeClock& clock) : inner_(inner), clock_(clock) {}
+
+  std::promise<void> begun, go;
+
+  Result<service::Made> make(const Op& op, const model::Volume& volume) override {
+    begun.set_value();
+    go.get_future().wait();
+    return inner_.make(op, volume);
+  }
+  Result<> remove(const Op& op, const model::Volume&) override {
+    clock_.advance(op.remaining());
+    return op.check("removing");
+  }
+
+ private:
+  service::StorageWork& inner_;
+  FakeClock& clock_;
 };
 
 class SeveralVolmasters : public ::testing::Test {
  protected:
   struct Plane {
-    Plane(kv::Store& store, const executor::Backends& backends, ScriptedStorage& storage)
+    Plane(kv::Store& store, const executor::Backends& backends, service::StorageWork& storage)
         : catalog(must(catalog::Catalog::open(op_for(), store))),
           control({*catalog, backends, storage, tasks, system_clock()},
                   {.defaults = {.backend = "sim", .pools = {{"sim", "pool"}}}, .alone = false}) {}
@@ -93,6 +119,7 @@ class SeveralVolmasters : public ::testing::Test {
     return plane.control.acquire_mount(
         op_for(), {volume("t1/v"), node(on_node), session->value.id, "claim", "/mnt", use("u")});
   }
+  void overtake_adoption(bool release_fails);
   size_t images() { return must(backends_.at("sim")->list(op_for(), "pool")).size(); }
 
   // What its lease does when it is not heard of.
@@ -103,6 +130,7 @@ class SeveralVolmasters : public ::testing::Test {
     ASSERT_TRUE(eventually([&] { return who_notices.catalog->workers.size() == 0; }));
   }
 
+  const backend::ImageKey foreign_{"pool", "t1.v", ""};
   kv::MemoryStore store_;
   std::shared_ptr<backend::SimCluster> cluster_ =
       std::make_shared<backend::SimCluster>(backend::Scope::cluster, Bytes::gib(100));
@@ -172,14 +200,36 @@ TEST_F(SeveralVolmasters, TheWorkOfOneThatIsGoneIsTakenOver) {
   expect_error(b_.control.get_volume(op_for(), volume("t1/v")), Code::not_found);
 }
 
-TEST_F(SeveralVolmasters, AnAdoptionOfOneThatIsGoneIsUndoneAndStaysSo) {
-  const backend::ImageKey key{"pool", "t1.v", ""};
+TEST_F(SeveralVolmasters, TheImageOfOneThatWasOvertakenIsKnownUntilItIsGone) {
+  FakeClock clock;
+  SlowStorage slow(storage_, clock);
+  Plane slow_one{store_, backends_, slow};
+  auto creation = std::async(std::launch::async, [&] {
+    const Op op(clock, Millis(60'000), "request", "test");
+    return slow_one.control.create_volume(op, {volume("t1/v"), {}, {}});
+  });
+  slow.begun.get_future().wait();
+  ASSERT_TRUE(
+      eventually([this] { return b_.catalog->workers.size() == 1 && b_.catalog->volumes.size() == 1; }));
+  take_for_gone(b_);
+  EXPECT_TRUE(b_.control.recover_step(op_for()).empty());
+  slow.go.set_value();
+  EXPECT_FALSE(creation.get());
+  ASSERT_EQ(images(), 1U) << "it could not be removed in time";
+  EXPECT_EQ(must(b_.control.get_volume(op_for(), volume("t1/v")))->value.phase, model::Phase::failed);
+  EXPECT_TRUE(b_.control.recover_step(op_for()).empty());
+  EXPECT_EQ(images(), 0U);
+}
+
+// One volmaster adopts an image, is taken for gone by the other, and goes on.
+void SeveralVolmasters::overtake_adoption(bool release_fails) {
   std::string ext2(4096, '\0');
   ext2[1024 + 56] = '\x53', ext2[1024 + 57] = '\xef';
-  cluster_->put_foreign("", key, Bytes::mib(6), ext2);
+  cluster_->put_foreign("", foreign_, Bytes::mib(6), ext2);
   executor::Backends slow_backends;
   auto made = std::make_unique<SlowAdoption>(cluster_);
   SlowAdoption& slow = *made;
+  slow.release_fails = release_fails;
   slow_backends["sim"] = std::move(made);
   Plane slow_one{store_, slow_backends, storage_};
   auto adoption = std::async(std::launch::async,
@@ -195,9 +245,22 @@ TEST_F(SeveralVolmasters, AnAdoptionOfOneThatIsGoneIsUndoneAndStaysSo) {
   expect_error(b_.control.get_volume(op_for(), volume("t1/v")), Code::not_found);
   slow.go.set_value();  // it was only slow, and takes the image now
   EXPECT_FALSE(adoption.get());
+}
+
+TEST_F(SeveralVolmasters, AnAdoptionOfOneThatIsGoneIsUndoneAndStaysSo) {
+  overtake_adoption(false);
   expect_error(b_.control.get_volume(op_for(), volume("t1/v")), Code::not_found);
-  EXPECT_EQ(cluster_->inspect("", key)->uid, "") << "the image is of a volume that there is not";
+  EXPECT_EQ(cluster_->inspect("", foreign_)->uid, "") << "the image is of a volume that there is not";
   EXPECT_EQ(must(b_.control.adopt_volume(op_for(), {volume("t1/v"), {}}))->value.phase, model::Phase::ready);
+}
+
+TEST_F(SeveralVolmasters, AnImageThatCouldNotBeGivenBackIsGivenBackLater) {
+  overtake_adoption(true);
+  EXPECT_EQ(must(b_.control.get_volume(op_for(), volume("t1/v")))->value.phase, model::Phase::adopting);
+  EXPECT_NE(cluster_->inspect("", foreign_)->uid, "");
+  EXPECT_TRUE(b_.control.recover_step(op_for()).empty());
+  expect_error(b_.control.get_volume(op_for(), volume("t1/v")), Code::not_found);
+  EXPECT_EQ(cluster_->inspect("", foreign_)->uid, "");
 }
 
 }  // namespace
