@@ -34,7 +34,6 @@ struct Traits {
   Bytes min_size;          // smallest image
   Bytes granularity;       // sizes are rounded up to a multiple of this
   bool snapshots = false;  // must agree with the optional interfaces below
-  bool clone = false;
   bool grow = false;
 };
 

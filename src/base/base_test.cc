@@ -90,8 +90,8 @@ TEST(Faults, TheNamesAreInTheOrderOfTheEnum) {
   EXPECT_EQ(faults::names()[static_cast<size_t>(Fault::create_recorded)], "create_recorded");
   EXPECT_EQ(faults::names()[static_cast<size_t>(Fault::mount_recorded)], "mount_recorded");
   EXPECT_EQ(faults::names()[static_cast<size_t>(Fault::unmount_journaled)], "unmount_journaled");
-  EXPECT_EQ(faults::names().size(), static_cast<size_t>(Fault::remove_acknowledged) + 1);
-  EXPECT_EQ(faults::names().back(), "remove_acknowledged");
+  EXPECT_EQ(faults::names().size(), static_cast<size_t>(Fault::snapshot_forgotten) + 1);
+  EXPECT_EQ(faults::names().back(), "snapshot_forgotten");
 }
 
 }  // namespace

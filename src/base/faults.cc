@@ -10,12 +10,14 @@
 namespace volplugin::faults {
 namespace {
 
-constexpr std::array<std::string_view, 19> kNames{
-    "create_recorded",    "create_image_made",    "create_attached",    "create_formatted",
-    "create_detached",    "create_acknowledged",  "adopt_recorded",     "adopt_image_taken",
-    "adopt_acknowledged", "mount_recorded",       "mount_attached",     "mount_mounted",
-    "mount_journaled",    "unmount_journaled",    "unmount_unmounted",  "unmount_released",
-    "remove_recorded",    "remove_image_removed", "remove_acknowledged"};
+constexpr std::array<std::string_view, 25> kNames{
+    "create_recorded",    "create_image_made",     "create_attached",     "create_formatted",
+    "create_detached",    "create_acknowledged",   "adopt_recorded",      "adopt_image_taken",
+    "adopt_acknowledged", "mount_recorded",        "mount_attached",      "mount_mounted",
+    "mount_journaled",    "unmount_journaled",     "unmount_unmounted",   "unmount_released",
+    "remove_recorded",    "remove_image_removed",  "remove_acknowledged", "snapshot_recorded",
+    "snapshot_taken",     "snapshot_acknowledged", "snapshot_removing",   "snapshot_removed",
+    "snapshot_forgotten"};
 
 constexpr int kUnarmed = -1;
 

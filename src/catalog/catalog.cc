@@ -142,8 +142,9 @@ void Catalog::note_problem(const std::string& key, const Error& error) {
 }
 
 void Catalog::apply(const kv::Event& event) {
-  apply_to(tenants, event) || apply_to(volumes, event) || apply_to(mounts, event) || apply_to(nodes, event) ||
-      apply_to(sessions, event) || apply_to(workers, event);
+  apply_to(tenants, event) || apply_to(volumes, event) || apply_to(mounts, event) ||
+      apply_to(snapshots, event) || apply_to(nodes, event) || apply_to(sessions, event) ||
+      apply_to(workers, event);
 }
 
 Result<std::uint64_t> Catalog::commit(const Op& op, Edit edit) {

@@ -62,6 +62,7 @@ class Catalog {
   Table<model::Tenant> tenants;
   Table<model::Volume> volumes;
   Table<model::Mount> mounts;
+  Table<model::Snapshot> snapshots;
   Table<model::Node> nodes;
   Table<model::Session> sessions;
   Table<model::Worker> workers;
@@ -102,10 +103,10 @@ class Catalog {
   void note_problem(const std::string& key, const Error& error);
   void apply(const kv::Event& event);
   void each_table(const auto& look) {
-    look(tenants), look(volumes), look(mounts), look(nodes), look(sessions), look(workers);
+    look(tenants), look(volumes), look(mounts), look(snapshots), look(nodes), look(sessions), look(workers);
   }
   void each_table(const auto& look) const {
-    look(tenants), look(volumes), look(mounts), look(nodes), look(sessions), look(workers);
+    look(tenants), look(volumes), look(mounts), look(snapshots), look(nodes), look(sessions), look(workers);
   }
   template <class T>
   bool apply_to(Table<T>& table, const kv::Event& event);

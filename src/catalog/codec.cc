@@ -45,6 +45,13 @@ Result<model::Mount> Codec<model::Mount>::decode(const std::string& name, const 
   return decode_as<model::Mount>(name, text, wire::parse_mount);
 }
 
+std::string Codec<model::Snapshot>::encode(const model::Snapshot& snapshot) {
+  return wire::to_text(snapshot);
+}
+Result<model::Snapshot> Codec<model::Snapshot>::decode(const std::string& name, const std::string& text) {
+  return decode_as<model::Snapshot>(name, text, wire::parse_snapshot);
+}
+
 std::string Codec<model::Session>::encode(const model::Session& session) {
   return wire::to_text(session);
 }

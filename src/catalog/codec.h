@@ -59,6 +59,14 @@ struct Codec<model::Node> {
   static Result<model::Node> decode(const std::string& name, const std::string& text);
 };
 
+template <>
+struct Codec<model::Snapshot> {
+  static constexpr const char* kFolder = "snapshots/";
+  static std::string name_of(const model::Snapshot& snapshot) { return snapshot.id.text(); }
+  static std::string encode(const model::Snapshot& snapshot);
+  static Result<model::Snapshot> decode(const std::string& name, const std::string& text);
+};
+
 // What a record knows only when it is stored: the revision that made a mount is its fencing number.
 template <class T>
 void settle(T&, std::uint64_t) {}
@@ -81,6 +89,9 @@ bool is_at_rest(const T&) {
 }
 inline bool is_at_rest(const model::Volume& volume) {
   return volume.phase == model::Phase::ready;
+}
+inline bool is_at_rest(const model::Snapshot& snapshot) {
+  return snapshot.phase == model::SnapshotPhase::ready;
 }
 inline bool is_at_rest(const model::Mount& mount) {
   return mount.phase == model::MountPhase::mounted;

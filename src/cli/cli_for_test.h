@@ -30,6 +30,7 @@ struct FakeCluster {
   Table<model::Volume> volumes;
   Table<model::Mount> mounts;
   Table<model::Node> nodes;
+  Table<model::Snapshot> snapshots;
   std::vector<model::Operation> operations;
 
   static WallTime noon() { return parse_rfc3339("2026-11-20T12:00:00.000Z").value(); }
@@ -56,6 +57,13 @@ struct FakeCluster {
     mount.uses.push_back({model::MountIdTag::parse("id1").value(), noon()});
     mount.since = noon();
     mounts[name] = record(mount);
+  }
+  model::Record<model::Snapshot> add_snapshot(const std::string& name) {
+    model::Snapshot snapshot{model::parse_snapshot_id(name).value(), "uid-2", "uid-1", Bytes::mib(10)};
+    snapshot.phase = model::SnapshotPhase::ready;
+    snapshot.operation = "op-2";
+    snapshot.taken_at = snapshot.changed_at = noon();
+    return snapshots[name] = record(snapshot);
   }
   void add_node(const std::string& name) {
     model::Node node{model::NodeTag::parse(name).value(), "9.8.7", {"loop", "lvm"}, "boot-1"};
@@ -121,6 +129,26 @@ class FakeVolmaster final : public service::Volmaster {
                                                                       : "if_ephemeral")));
     TRY(find(fake_.volumes, id.name()));
     fake_.volumes.erase(id.name());
+    return {};
+  }
+
+  Result<model::Record<model::Snapshot>> take_snapshot(const Op&,
+                                                       const service::TakeSnapshot& request) override {
+    const std::string name = request.volume.name() + "/" + (request.name ? request.name->str() : "made-up");
+    TRY(call("take_snapshot " + name));
+    return fake_.add_snapshot(name);
+  }
+  Result<model::Record<model::Snapshot>> get_snapshot(const Op&, const model::SnapshotId& id) override {
+    TRY(call("get_snapshot " + id.text()));
+    return find(fake_.snapshots, id.text());
+  }
+  Result<service::Page<model::Snapshot>> list_snapshots(const Op&, const service::ListQuery& query) override {
+    return page("list_snapshots", fake_.snapshots, query);
+  }
+  Result<> remove_snapshot(const Op&, const model::SnapshotId& id) override {
+    TRY(call("remove_snapshot " + id.text()));
+    TRY(find(fake_.snapshots, id.text()));
+    fake_.snapshots.erase(id.text());
     return {};
   }
 
@@ -198,11 +226,13 @@ class FakeVolmaster final : public service::Volmaster {
   template <class T>
   Result<service::Page<T>> page(std::string what, const FakeCluster::Table<T>& table,
                                 const service::ListQuery& query) {
-    TRY(call(fmt::format("{} tenant='{}' after='{}'", what, query.tenant, query.after)));
+    const std::string volume = query.volume.empty() ? "" : fmt::format(" volume='{}'", query.volume);
+    TRY(call(fmt::format("{} tenant='{}'{} after='{}'", what, query.tenant, volume, query.after)));
     service::Page<T> page;
     std::string shown;
     for (const auto& [name, item] : table) {
       if (!query.tenant.empty() && !name.starts_with(query.tenant + "/")) continue;
+      if (!query.volume.empty() && !name.starts_with(query.volume + "/")) continue;
       if (!fake_.repeats_pages && name <= query.after) continue;
       if (page.items.size() == std::min(fake_.page_size, query.limit)) {
         page.next = shown;

@@ -40,6 +40,10 @@ constexpr Flag kYesFlags[] = {
     {.name = "yes", .value = "", .help = "yes, the holder certainly does not write any more", .letter = 'y'},
 };
 
+constexpr Flag kTakeFlags[] = {
+    {.name = "name", .value = "NAME", .help = "what to call the snapshot (else after the time)"},
+};
+
 constexpr Flag kEventsFlags[] = {
     {.name = "after", .value = "REVISION", .help = "begin behind this revision, if volmaster still knows it"},
 };
@@ -78,6 +82,7 @@ constexpr Flag kGlobalFlags[] = {
 constexpr Group kGroups[] = {
     {"tenant", "policies, which say what volumes a tenant gets"},
     {"volume", "make, show and remove volumes"},
+    {"snapshot", "keep what a volume holds at one moment"},
     {"mount", "which node has which volume mounted"},
     {"node", "hosts that run volplugin"},
     {"operation", "changes that are under way or did not end"},
@@ -163,7 +168,9 @@ constexpr Command kCommands[] = {
     {"volume",
      "remove",
      "remove a volume and its data",
-     "Refused while the volume is mounted on any node. The data cannot be brought back.",
+     "Refused while the volume is mounted on any node. The data cannot be brought back, and the snapshots "
+     "of\n"
+     "the volume go with it.",
      "volcli volume remove tenant1/test",
      Argument::volume,
      {},
@@ -178,6 +185,48 @@ constexpr Command kCommands[] = {
      Argument::volume,
      {},
      volume_force_remove},
+
+    {"snapshot", "take", "keep what a volume holds now",
+     "Prints the name of the snapshot, TENANT/VOLUME/SNAPSHOT. It holds what a power cut at this moment "
+     "would\n"
+     "leave, also while containers use the volume: what they have not written out is not in it (sync "
+     "first).\n"
+     "Only the backend ceph can, and there not while a kernel has the volume mapped (krbd).",
+     "volcli snapshot take tenant1/test --name before-upgrade", Argument::volume, kTakeFlags, snapshot_take,
+     Needs::volmaster},
+    {"snapshot",
+     "get",
+     "print what is known of a snapshot as JSON",
+     "",
+     "volcli snapshot get tenant1/test/before-upgrade",
+     Argument::snapshot,
+     {},
+     snapshot_get},
+    {"snapshot",
+     "list",
+     "list the snapshots of one volume",
+     "",
+     "volcli snapshot list tenant1/test",
+     Argument::volume,
+     {},
+     snapshot_list},
+    {"snapshot",
+     "list-all",
+     "list the snapshots of all volumes",
+     "",
+     "volcli snapshot list-all -o table",
+     Argument::none,
+     {},
+     snapshot_list_all},
+    {"snapshot",
+     "remove",
+     "remove a snapshot; the volume stays",
+     "Refused while a clone stands on it. What only the snapshot held cannot be brought back.",
+     "volcli snapshot remove tenant1/test/before-upgrade",
+     Argument::snapshot,
+     {},
+     snapshot_remove,
+     Needs::volmaster},
 
     {"mount",
      "list",
@@ -309,40 +358,6 @@ std::string Command::usage() const {
     if (flag.repeatable) text += "...";
   }
   return text;
-}
-
-std::string_view argument_name(Argument argument) {
-  switch (argument) {
-    case Argument::none:
-      return "";
-    case Argument::tenant:
-      return "TENANT";
-    case Argument::volume:
-    case Argument::mount:
-      return "TENANT/VOLUME";
-    case Argument::node:
-      return "NODE";
-    case Argument::operation:
-      return "ID";
-  }
-  return "";
-}
-
-std::string_view argument_help(Argument argument) {
-  switch (argument) {
-    case Argument::none:
-      return "";
-    case Argument::tenant:
-      return "name of the tenant";
-    case Argument::volume:
-    case Argument::mount:
-      return "name of the volume; two words, TENANT VOLUME, mean the same";
-    case Argument::node:
-      return "name of the node, usually its host name";
-    case Argument::operation:
-      return "id of the operation, as 'volcli operation list' shows it";
-  }
-  return "";
 }
 
 }  // namespace volplugin::cli

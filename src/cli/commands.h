@@ -20,6 +20,7 @@ enum class Argument {
   tenant,     // TENANT
   volume,     // TENANT/VOLUME or TENANT VOLUME
   mount,      // the same words, but they complete to volumes that are mounted
+  snapshot,   // TENANT/VOLUME/SNAPSHOT
   node,       // NODE
   operation,  // ID
 };

@@ -55,11 +55,12 @@ class Names {
   }
 
   Words tenants() const {
-    return ask(&service::Volmaster::list_tenants, "",
+    return ask(&service::Volmaster::list_tenants, "", "",
                [](const model::Tenant& tenant) { return tenant.name.str(); });
   }
   Words nodes() const {
-    return ask(&service::Volmaster::list_nodes, "", [](const model::Node& node) { return node.name.str(); });
+    return ask(&service::Volmaster::list_nodes, "", "",
+               [](const model::Node& node) { return node.name.str(); });
   }
   Words operations() const {
     Words ids;
@@ -69,22 +70,26 @@ class Names {
     return ids;
   }
   std::vector<model::VolumeId> volumes(const std::string& tenant) const {
-    return ask(&service::Volmaster::list_volumes, tenant,
+    return ask(&service::Volmaster::list_volumes, tenant, "",
                [](const model::Volume& volume) { return volume.id; });
   }
+  Words snapshots(const std::string& volume) const {
+    return ask(&service::Volmaster::list_snapshots, "", volume,
+               [](const model::Snapshot& snapshot) { return snapshot.id.text(); });
+  }
   std::vector<model::VolumeId> mounts(const std::string& tenant) const {
-    return ask(&service::Volmaster::list_mounts, tenant,
+    return ask(&service::Volmaster::list_mounts, tenant, "",
                [](const model::Mount& mount) { return mount.volume; });
   }
 
  private:
   template <class T, class Port, class Pick, class Name = std::invoke_result_t<Pick, const T&>>
   std::vector<Name> ask(Result<service::Page<T>> (Port::*list)(const Op&, const service::ListQuery&),
-                        const std::string& tenant, Pick pick) const {
+                        const std::string& tenant, const std::string& volume, Pick pick) const {
     std::vector<Name> names;
     if (!volmaster_) return names;
     const auto page = (volmaster_.get()->*list)(
-        op_, {.tenant = tenant, .after = "", .limit = service::ListQuery::kMaxLimit});
+        op_, {.tenant = tenant, .volume = volume, .after = "", .limit = service::ListQuery::kMaxLimit});
     if (!page) return names;
     for (const auto& record : page->items) names.push_back(pick(record->value));
     return names;
@@ -122,6 +127,26 @@ Words volume_words(const Line& line, std::string_view current, const Names& name
   return words;
 }
 
+// Part by part: "tenant/", "tenant/volume/", and then the snapshots of that volume.
+Words snapshot_words(const Line& line, std::string_view current, const Names& names) {
+  Words words;
+  if (!line.words.empty()) return words;
+  const auto slash = current.find('/');
+  if (slash == current.npos) {
+    for (const std::string& tenant : names.tenants()) words.push_back(tenant + "/");
+    return words;
+  }
+  const auto second = current.find('/', slash + 1);
+  if (second != current.npos) {
+    const auto volume = model::parse_volume_id(current.substr(0, second));
+    return volume ? names.snapshots(volume->name()) : words;
+  }
+  const auto tenant = model::TenantTag::parse(current.substr(0, slash));
+  if (!tenant) return words;
+  for (const auto& id : names.volumes(tenant->str())) words.push_back(id.name() + "/");
+  return words;
+}
+
 Words argument_words(const Line& line, std::string_view current, const Connect& connect) {
   switch (line.command->argument) {
     case Argument::none:
@@ -131,6 +156,8 @@ Words argument_words(const Line& line, std::string_view current, const Connect& 
     case Argument::volume:
     case Argument::mount:
       return volume_words(line, current, Names(line, connect));
+    case Argument::snapshot:
+      return snapshot_words(line, current, Names(line, connect));
     case Argument::node:
       return line.words.empty() ? Names(line, connect).nodes() : Words{};
     case Argument::operation:

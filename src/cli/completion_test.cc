@@ -28,7 +28,7 @@ class Completion : public CliTest {
 
 TEST_F(Completion, Commands) {
   EXPECT_THAT(after({""}), ElementsAre("completion", "events", "health", "help", "mount", "node", "operation",
-                                       "tenant", "version", "volume"));
+                                       "snapshot", "tenant", "version", "volume"));
   EXPECT_THAT(after({}), Contains("volume"));
   EXPECT_THAT(after({"v"}), ElementsAre("version", "volume"));
   EXPECT_THAT(after({"volume", ""}),
@@ -61,6 +61,18 @@ TEST_F(Completion, VolumesInBothForms) {
   EXPECT_THAT(after({"volume", "get", "t1/a", ""}), ElementsAre());
   EXPECT_THAT(after({"volume", "get", "../"}), ElementsAre());
   EXPECT_THAT(after({"mount", "get", "t1/"}), ElementsAre("t1/a"));
+}
+
+TEST_F(Completion, SnapshotsPartByPart) {
+  fake.add_snapshot("t1/a/s1");
+  fake.add_snapshot("t1/ab/s2");
+  EXPECT_THAT(after({"snapshot", "get", ""}), ElementsAre("t1/", "t2/"));
+  EXPECT_THAT(after({"snapshot", "get", "t1/a"}), ElementsAre("t1/a/", "t1/ab/"));
+  EXPECT_THAT(after({"snapshot", "get", "t1/a/"}), ElementsAre("t1/a/s1"));
+  EXPECT_THAT(after({"snapshot", "remove", "t1/a/s1", ""}), ElementsAre());
+  EXPECT_THAT(after({"snapshot", "get", "../"}), ElementsAre());
+  EXPECT_THAT(after({"snapshot", "get", "t1/../"}), ElementsAre());
+  EXPECT_THAT(after({"snapshot", "list", "t1/"}), ElementsAre("t1/a", "t1/ab"));
 }
 
 TEST_F(Completion, NodesAndFlags) {

@@ -12,6 +12,7 @@ std::pair<size_t, size_t> word_count(Argument argument) {
     case Argument::none:
       return {0, 0};
     case Argument::tenant:
+    case Argument::snapshot:
     case Argument::node:
     case Argument::operation:
       return {1, 1};

@@ -57,6 +57,7 @@ class Context {
   // The argument of the command. Errors: invalid_argument naming the rule.
   Result<model::TenantName> tenant() const { return model::TenantTag::parse(line_->words.front()); }
   Result<model::VolumeId> volume() const;
+  Result<model::SnapshotId> snapshot() const { return model::parse_snapshot_id(line_->words.front()); }
   Result<model::NodeName> node() const { return model::NodeTag::parse(line_->words.front()); }
 
   const Line& line() const { return *line_; }
@@ -89,9 +90,8 @@ class Context {
 template <class T, class Port>
 Result<std::vector<model::Record<T>>> list_all_pages(
     Context& context, Result<service::Page<T>> (Port::*list)(const Op&, const service::ListQuery&),
-    std::string tenant = "") {
+    service::ListQuery query = {.tenant = "", .after = ""}) {
   auto* const volmaster = TRY(context.volmaster());
-  service::ListQuery query{.tenant = std::move(tenant), .after = ""};
   std::vector<model::Record<T>> all;
   while (true) {
     auto page = TRY((volmaster->*list)(context.op(), query));

@@ -73,7 +73,8 @@ TEST_F(EtcdFlags, CommandsThatWorkOnRecordsAlone) {
     if (command.needs == Needs::records) paths.push_back(command.path());
   EXPECT_THAT(paths,
               ElementsAre("tenant upload", "tenant delete", "tenant get", "tenant list", "volume get",
-                          "volume list", "volume list-all", "volume force-remove", "mount list", "mount get",
+                          "volume list", "volume list-all", "volume force-remove", "snapshot get",
+                          "snapshot list", "snapshot list-all", "mount list", "mount get",
                           "mount force-remove", "node list", "node get", "operation list", "operation get"));
 }
 

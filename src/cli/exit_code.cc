@@ -28,6 +28,8 @@ std::string where_to_look(const Command& command) {
       if (command.name == "create" || command.name == "adopt")
         return "'volcli tenant list' shows the tenants that have a policy.";
       return "'volcli volume list-all' shows the volumes.";
+    case Argument::snapshot:
+      return "'volcli snapshot list-all' shows the snapshots.";
     case Argument::mount:
       return "'volcli mount list' shows what is mounted.";
     case Argument::node:

@@ -40,6 +40,7 @@ inline std::string list_target(std::string_view path, const service::ListQuery& 
   std::string target = fmt::format("{}?limit={}", path, query.limit);
   if (!query.tenant.empty()) target += "&tenant=" + http::encode(query.tenant);
   if (!query.node.empty()) target += "&node=" + http::encode(query.node);
+  if (!query.volume.empty()) target += "&volume=" + http::encode(query.volume);
   if (!query.after.empty()) target += "&after=" + http::encode(query.after);
   return target;
 }

@@ -34,6 +34,13 @@ class RestVolmaster final : public service::Volmaster {
   Result<service::Page<model::Volume>> list_volumes(const Op& op, const service::ListQuery& query) override;
   Result<> remove_volume(const Op& op, const model::VolumeId& id, service::RemoveMode mode) override;
 
+  Result<model::Record<model::Snapshot>> take_snapshot(const Op& op,
+                                                       const service::TakeSnapshot& request) override;
+  Result<model::Record<model::Snapshot>> get_snapshot(const Op& op, const model::SnapshotId& id) override;
+  Result<service::Page<model::Snapshot>> list_snapshots(const Op& op,
+                                                        const service::ListQuery& query) override;
+  Result<> remove_snapshot(const Op& op, const model::SnapshotId& id) override;
+
   Result<model::Record<model::Mount>> acquire_mount(const Op& op,
                                                     const service::AcquireMount& request) override;
   Result<model::Record<model::Mount>> update_mount(const Op& op,

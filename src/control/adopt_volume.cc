@@ -10,7 +10,6 @@
 namespace volplugin::control {
 namespace {
 
-constexpr Millis kSettleTimeout{10'000};
 constexpr size_t kPage = 1000;
 
 // Those that would contradict the image.

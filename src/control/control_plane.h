@@ -7,6 +7,7 @@
 
 #include "backend/adoption.h"
 #include "backend/fencing.h"
+#include "backend/snapshots.h"
 #include "base/keyed_queue.h"
 #include "catalog/catalog.h"
 #include "control/presence.h"
@@ -61,6 +62,13 @@ class ControlPlane final : public service::Volmaster {
   Result<model::Record<model::Volume>> adopt_volume(const Op& op,
                                                     const service::AdoptVolume& request) override;
 
+  Result<model::Record<model::Snapshot>> take_snapshot(const Op& op,
+                                                       const service::TakeSnapshot& request) override;
+  Result<model::Record<model::Snapshot>> get_snapshot(const Op& op, const model::SnapshotId& id) override;
+  Result<service::Page<model::Snapshot>> list_snapshots(const Op& op,
+                                                        const service::ListQuery& query) override;
+  Result<> remove_snapshot(const Op& op, const model::SnapshotId& id) override;
+
   Result<model::Record<model::Mount>> acquire_mount(const Op& op,
                                                     const service::AcquireMount& request) override;
   Result<model::Record<model::Mount>> update_mount(const Op& op,
@@ -92,8 +100,11 @@ class ControlPlane final : public service::Volmaster {
   std::vector<std::string> recover_step(const Op& op);
 
  private:
+  static constexpr Millis kSettleTimeout{10'000};  // to record or undo what did not end well
+
   using VolumeRecord = model::Record<model::Volume>;
   using MountRecord = model::Record<model::Mount>;
+  using SnapshotRecord = model::Record<model::Snapshot>;
   using SessionRecord = model::Record<model::Session>;
 
   Result<> check_backend(const model::Tenant& tenant) const;
@@ -137,10 +148,30 @@ class ControlPlane final : public service::Volmaster {
   Result<> refuse_if_mounted(const Op& op, const model::VolumeId& id);
   Result<> delete_volume(const Op& op, const VolumeRecord& record);
   Result<> finish_removal(const Op& op, const VolumeRecord& record);
+  struct Recovering;  // what a step of it has met so far
   Result<> bring_to_rest(const Op& op, const VolumeRecord& record);
+  void recover_volumes(const Op& op, Recovering& recovering);
+  void recover_snapshots(const Op& op, Recovering& recovering);
   Result<> undo_create(const Op& op, const VolumeRecord& record);
   Result<VolumeRecord> store(const Op& op, const VolumeRecord& old, model::Volume changed);
   std::shared_ptr<service::StorageWork> work_of(const model::Volume& volume) const;
+
+  // take_snapshot.cc
+  Result<VolumeRecord> volume_to_snapshot(const Op& op, const model::VolumeId& id);
+  Result<> wait_for_others_snapshots(const Op& op, const model::VolumeId& id);
+  Result<SnapshotRecord> clear_way_to_take(const Op& op, const model::SnapshotId& id);
+  Result<SnapshotRecord> record_taking(const Op& op, const VolumeRecord& volume, const model::SnapshotId& id);
+  Result<> undo_taking(const Op& op, const SnapshotRecord& record);
+  Result<SnapshotRecord> take_recorded(const Op& op, const VolumeRecord& volume,
+                                       const SnapshotRecord& record);
+
+  // remove_snapshot.cc
+  Result<backend::Snapshots*> snapshots_of(const model::Volume& volume) const;
+  Result<> remove_from_storage(const Op& op, const model::Snapshot& snapshot);
+  Result<> finish_snapshot_removal(const Op& op, const SnapshotRecord& record);
+  Result<> bring_to_rest(const Op& op, const SnapshotRecord& record);
+  Result<> forget_snapshots(const Op& op, const model::VolumeId& id);
+  Result<> forget_orphans(const Op& op);
 
   Result<SessionRecord> continue_session(const Op& op, const SessionRecord& held,
                                          const service::OpenSession& request);
@@ -163,7 +194,8 @@ class ControlPlane final : public service::Volmaster {
   Parts parts_;
   Settings settings_;
   Presence presence_;
-  KeyedQueue queue_;  // one change at a time per volume
+  KeyedQueue queue_;           // one change at a time per volume
+  std::string orphans_after_;  // of forget_orphans(): where the next page begins
 };
 
 }  // namespace volplugin::control

@@ -7,7 +7,6 @@
 namespace volplugin::control {
 namespace {
 
-constexpr Millis kSettleTimeout{10'000};
 Error not_on_node(const model::Volume& volume, const std::string& asked) {
   return make_error(Code::already_exists,
                     fmt::format("volume '{}' exists: its node is {}, not {}", volume.id.name(),

@@ -15,6 +15,8 @@ constexpr std::string_view kKind<model::Volume> = "volume";
 template <>
 constexpr std::string_view kKind<model::Mount> = "mount";
 template <>
+constexpr std::string_view kKind<model::Snapshot> = "snapshot";
+template <>
 constexpr std::string_view kKind<model::Node> = "node";
 template <>
 constexpr std::string_view kKind<model::Session> = "session";
@@ -40,8 +42,8 @@ bool read_as(const kv::Event& change, service::Event& event) {
 std::optional<service::Event> event_of(const kv::Event& change) {
   service::Event event;
   const bool known = read_as<model::Tenant>(change, event) || read_as<model::Volume>(change, event) ||
-                     read_as<model::Mount>(change, event) || read_as<model::Node>(change, event) ||
-                     read_as<model::Session>(change, event);
+                     read_as<model::Mount>(change, event) || read_as<model::Snapshot>(change, event) ||
+                     read_as<model::Node>(change, event) || read_as<model::Session>(change, event);
   return known ? std::optional(std::move(event)) : std::nullopt;
 }
 

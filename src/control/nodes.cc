@@ -56,6 +56,12 @@ Result<std::vector<model::Operation>> ControlPlane::list_operations(const Op&) {
     operations.push_back({fmt::format("unmount-{}", mount.fencing), "unmount", mount.volume.name(), "running",
                           mount.message, mount.since});
   }
+  for (const auto& record : parts_.catalog.snapshots.list_not_at_rest()) {
+    const auto& snapshot = record->value;
+    const bool taking = snapshot.phase == model::SnapshotPhase::taking;
+    operations.push_back({snapshot.operation, taking ? "snapshot" : "remove-snapshot", snapshot.id.text(),
+                          "running", snapshot.message, snapshot.changed_at});
+  }
   return operations;
 }
 

@@ -29,6 +29,7 @@ Result<> ControlPlane::remove_volume(const Op& op, const model::VolumeId& id, se
   const auto record = TRY(look_up(op, parts_.catalog.volumes, id.name()));
   if (!record) return no_volume(id);
   if (mode == service::RemoveMode::forget_record) {
+    TRY(forget_snapshots(op, id));
     catalog::Edit edit;
     edit.require(record).erase(parts_.catalog.volumes, id.name());
     TRY(parts_.catalog.commit(op, std::move(edit)));
@@ -92,13 +93,14 @@ Result<> ControlPlane::delete_volume(const Op& op, const VolumeRecord& record) {
   const auto removed = finish_removal(op, pending);
   if (removed || removed.error().code != Code::busy || removed.error().effect != Effect::none) return removed;
   // In use by something that holds no mount record (a mount made by hand): nothing was deleted.
-  TRY(store(op.for_cleanup(Millis(10'000)), pending, record->value));
+  TRY(store(op.for_cleanup(kSettleTimeout), pending, record->value));
   return removed;
 }
 
 Result<> ControlPlane::finish_removal(const Op& op, const VolumeRecord& record) {
   const auto mine = TRY(take_charge(op, record));
   TRY_CTX(work_of(mine->value)->remove(op, mine->value), "removing volume '{}'", mine->value.id.name());
+  TRY(forget_snapshots(op, mine->value.id));
   catalog::Edit edit;
   edit.require(mine).erase(parts_.catalog.volumes, mine->value.id.name());
   TRY(parts_.catalog.commit(op, std::move(edit)));

@@ -41,6 +41,21 @@ TEST(Names, RefusesEverythingElseNamingTheRule) {
   EXPECT_TRUE(parse_volume_id(std::string(63, 'a') + "/" + std::string(127, 'b')));
 }
 
+TEST(Names, OfSnapshotsHaveThreeParts) {
+  const auto id = parse_snapshot_id("t/v.1/20261120T120000.000Z");
+  ASSERT_TRUE(id) << id.error().message;
+  EXPECT_EQ(id->volume.name(), "t/v.1");
+  EXPECT_EQ(id->text(), "t/v.1/20261120T120000.000Z");
+  for (const std::string& bad : {std::string("t/v"), std::string("t/v/"), std::string("t/v/s/x"),
+                                 std::string("t/v/.s"), std::string("t/v/a b"), std::string("t/v/a@b"),
+                                 std::string("/v/s"), "t/v/" + std::string(128, 'a')}) {
+    const auto refused = parse_snapshot_id(bad);
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().code, Code::invalid_argument);
+  }
+  EXPECT_TRUE(parse_snapshot_id("t/v/" + std::string(127, 'a')));
+}
+
 struct SizeCase {
   const char* text;
   BareNumber bare;

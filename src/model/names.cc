@@ -6,6 +6,7 @@ namespace {
 
 constexpr size_t kMaxTenant = 63;
 constexpr size_t kMaxVolume = 127;
+constexpr size_t kMaxSnapshot = 127;
 constexpr size_t kMaxNode = 253;  // a host name's limit, RFC 1035
 constexpr size_t kMaxMountId = 128;
 constexpr size_t kMaxClaim = 64;
@@ -66,6 +67,11 @@ Result<VolumeName> VolumeTag::parse(std::string_view text) {
   return VolumeName(std::string(text));
 }
 
+Result<SnapshotName> SnapshotTag::parse(std::string_view text) {
+  TRY(check(text, {"snapshot name", "_.-", kMaxSnapshot}));
+  return SnapshotName(std::string(text));
+}
+
 Result<NodeName> NodeTag::parse(std::string_view text) {
   TRY(check(text, {"node name", "_.-", kMaxNode}));
   return NodeName(std::string(text));
@@ -98,6 +104,18 @@ Result<VolumeId> parse_volume_id(std::string_view text) {
 Result<VolumeId> parse_volume_id(std::string_view tenant, std::string_view volume) {
   auto parsed_tenant = TRY(TenantTag::parse(tenant));
   return VolumeId{std::move(parsed_tenant), TRY(VolumeTag::parse(volume))};
+}
+
+Result<SnapshotId> parse_snapshot_id(std::string_view text) {
+  const auto first = text.find('/');
+  const auto second = first == text.npos ? text.npos : text.find('/', first + 1);
+  if (second == text.npos || text.find('/', second + 1) != text.npos)
+    return make_error(Code::invalid_argument,
+                      fmt::format("snapshot '{}' is not of the form tenant/volume/snapshot with exactly two "
+                                  "slashes",
+                                  printable(text)));
+  auto volume = TRY(parse_volume_id(text.substr(0, second)));
+  return SnapshotId{std::move(volume), TRY(SnapshotTag::parse(text.substr(second + 1)))};
 }
 
 Result<VolumeId> parse_flat_volume_id(std::string_view text) {

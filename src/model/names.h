@@ -36,6 +36,12 @@ struct MountIdTag {
 };
 using MountId = StrongId<MountIdTag>;
 
+// [A-Za-z0-9][A-Za-z0-9_.-]{0,126}
+struct SnapshotTag {
+  static Result<StrongId<SnapshotTag>> parse(std::string_view text);
+};
+using SnapshotName = StrongId<SnapshotTag>;
+
 struct VolumeId {
   TenantName tenant;
   VolumeName volume;
@@ -55,6 +61,17 @@ Result<VolumeId> parse_volume_id(std::string_view text);
 Result<VolumeId> parse_volume_id(std::string_view tenant, std::string_view volume);
 // "volume", without a tenant (lvmvd).
 Result<VolumeId> parse_flat_volume_id(std::string_view text);
+
+struct SnapshotId {
+  VolumeId volume;
+  SnapshotName name;
+
+  std::string text() const { return volume.name() + '/' + name.str(); }  // "tenant/volume/snapshot"
+  auto operator<=>(const SnapshotId&) const = default;
+};
+
+// "tenant/volume/snapshot". Errors: invalid_argument naming the rule.
+Result<SnapshotId> parse_snapshot_id(std::string_view text);
 
 // The name of a filesystem in a policy: [A-Za-z0-9][A-Za-z0-9_.-]{0,62}.
 Result<> check_filesystem_name(std::string_view text, std::string_view field);

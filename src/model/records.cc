@@ -21,6 +21,11 @@ constexpr std::array<std::pair<MountPhase, std::string_view>, 3> kMountPhases{
      {MountPhase::unmounting, "unmounting"},
      {MountPhase::fencing, "fencing"}}};
 
+constexpr std::array<std::pair<SnapshotPhase, std::string_view>, 3> kSnapshotPhases{
+    {{SnapshotPhase::taking, "taking"},
+     {SnapshotPhase::ready, "ready"},
+     {SnapshotPhase::removing, "removing"}}};
+
 template <class Table, class Value>
 std::string_view word_of(const Table& table, Value value) {
   for (const auto& [known, word] : table)
@@ -61,6 +66,13 @@ std::string_view to_string(MountPhase phase) {
 }
 Result<MountPhase> parse_mount_phase(std::string_view word) {
   return value_of<MountPhase>(kMountPhases, word, "mount phase");
+}
+
+std::string_view to_string(SnapshotPhase phase) {
+  return word_of(kSnapshotPhases, phase);
+}
+Result<SnapshotPhase> parse_snapshot_phase(std::string_view word) {
+  return value_of<SnapshotPhase>(kSnapshotPhases, word, "snapshot phase");
 }
 
 Result<Tenant> validate_tenant(Tenant tenant) {

@@ -103,6 +103,29 @@ struct Mount {
   bool stale = false;  // not stored: the session has ended, nobody vouches for the mount
 };
 
+// Life of a snapshot. As with volumes, the record comes before the storage is touched and ends after:
+//
+//   (none) --take--> taking --taken--> ready --remove--> removing --gone--> (none)
+//                       |                                    ^
+//                       +--------failed, or cut short--------+
+enum class SnapshotPhase { taking, ready, removing };
+std::string_view to_string(SnapshotPhase phase);
+Result<SnapshotPhase> parse_snapshot_phase(std::string_view word);
+
+// What a volume held at one moment. It goes with its volume.
+struct Snapshot {
+  SnapshotId id;
+  std::string uid;         // never used again, also not by a snapshot of the same name
+  std::string volume_uid;  // of the volume it is of
+  Bytes size;              // of the volume at that moment
+  SnapshotPhase phase = SnapshotPhase::taking;
+  std::string operation;  // id of the request that changes it or changed it last
+  std::string worker{};   // the volmaster that works on it; empty: at rest
+  std::string message{};  // why removing takes long
+  WallTime taken_at{};
+  WallTime changed_at{};
+};
+
 struct Node {
   NodeName name;
   std::string version;
@@ -134,8 +157,8 @@ struct Session {
 // A change of storage that is under way or did not end: derived from volumes and mounts that are not at rest.
 struct Operation {
   std::string id;
-  std::string kind;    // create, adopt, remove, unmount
-  std::string volume;  // tenant/volume
+  std::string kind;    // create, adopt, remove, unmount, snapshot, remove-snapshot
+  std::string volume;  // tenant/volume, or of a snapshot tenant/volume/snapshot
   std::string state;   // running, failed
   std::string message;
   WallTime since{};

@@ -99,8 +99,9 @@ TEST_F(ApiInputTest, BodiesMustBeWholeObjects) {
   const std::vector<std::pair<std::string, std::string>> takers{
       {"PUT", "/v1/tenants/t"},           {"POST", "/v1/volumes"},
       {"PUT", "/v1/mounts/t/v"},          {"POST", "/v1/volumes/t/v/adoption"},
-      {"PATCH", "/v1/mounts/t/v"},        {"PUT", "/v1/nodes/n/session"},
-      {"POST", "/v1/nodes/n/tasks/next"}, {"POST", "/v1/nodes/n/tasks/task"},
+      {"POST", "/v1/snapshots"},          {"PATCH", "/v1/mounts/t/v"},
+      {"PUT", "/v1/nodes/n/session"},     {"POST", "/v1/nodes/n/tasks/next"},
+      {"POST", "/v1/nodes/n/tasks/task"},
   };
   for (const auto& [method, target] : takers) {
     expect_refused(method, target, "", "the body is empty");
@@ -155,6 +156,13 @@ TEST_F(ApiInputTest, WrongTypesAreRefused) {
   expect_refused("POST", adoption, R"({"confirmed": "yes"})", "confirmed");
   expect_refused("POST", adoption, R"({"options": {"pool": 1}})", "options.pool");
   expect_refused("POST", adoption, R"({"image": "x"})", "image");
+  expect_refused("POST", "/v1/snapshots", R"({"tenant": "t"})", "volume");
+  expect_refused("POST", "/v1/snapshots", R"({"tenant": "t", "volume": "v", "name": "a/b"})",
+                 "name: snapshot name 'a/b'");
+  expect_refused("POST", "/v1/snapshots", R"({"tenant": "t", "volume": "v", "name": 1})", "name");
+  expect_refused("POST", "/v1/snapshots", R"({"tenant": "t", "volume": "v", "keep": 1})", "keep");
+  expect_refused("DELETE", "/v1/snapshots/t/v/a%40b", "", "snapshot name 'a@b'");
+  expect_refused("GET", "/v1/snapshots?volume=v", "", "query volume: volume 'v'");
   expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "claim": "c", "phase": "gone", "uses": []})",
                  "'gone'");
   expect_refused("PATCH", "/v1/mounts/t/v", R"({"node": "n", "claim": "c", "phase": "fencing", "uses": []})",

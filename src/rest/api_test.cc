@@ -156,6 +156,21 @@ TEST_F(ApiTest, AdoptionIsReadWhole) {
   EXPECT_EQ(master_.asked_name, "adopted t/v with 1 options, layout root for sure");
 }
 
+TEST_F(ApiTest, SnapshotsAreTakenFoundAndRemoved) {
+  EXPECT_EQ(ask("POST", "/v1/snapshots", R"({"tenant": "t", "volume": "v", "name": "s"})").status, 201);
+  EXPECT_EQ(master_.asked_name, "t/v/s");
+  EXPECT_EQ(ask("POST", "/v1/snapshots", R"({"tenant": "t", "volume": "v"})").status, 201);
+  EXPECT_EQ(master_.asked_name, "t/v");
+  const auto found = ask("GET", "/v1/snapshots/t/v/s");
+  EXPECT_EQ(found.status, 200);
+  EXPECT_EQ(ask("GET", "/v1/snapshots/t/v/s", "", {{"if-none-match", header_of(found, "ETag")}}).status, 304);
+  EXPECT_EQ(ask("GET", "/v1/snapshots?volume=t%2Fv&limit=3").status, 200);
+  EXPECT_EQ(master_.asked_list->volume, "t/v");
+  EXPECT_EQ(master_.asked_list->limit, 3u);
+  EXPECT_EQ(ask("DELETE", "/v1/snapshots/t/v/s").status, 204);
+  EXPECT_EQ(master_.asked_name, "t/v/s");
+}
+
 TEST_F(ApiTest, QueriesChooseWhatIsDeleted) {
   EXPECT_EQ(ask("DELETE", "/v1/volumes/t/v").status, 204);
   EXPECT_EQ(master_.asked_mode, service::RemoveMode::delete_data);

@@ -64,6 +64,16 @@ Result<service::AdoptVolume> parse_adopt_body(std::string_view body, const model
   return request;
 }
 
+Result<service::TakeSnapshot> parse_snapshot_body(std::string_view body) {
+  auto object = TRY(parse_object(body));
+  const std::string tenant = TRY(object.string("tenant"));
+  service::TakeSnapshot request{TRY(model::parse_volume_id(tenant, TRY(object.string("volume"))))};
+  if (const auto name = object.find("name"))
+    request.name = TRY_CTX(model::SnapshotTag::parse(TRY(name->as_string())), "name");
+  TRY(object.finish());
+  return request;
+}
+
 Result<service::AcquireMount> parse_acquire_body(std::string_view body, const model::VolumeId& volume) {
   auto object = TRY(parse_object(body));
   auto node = TRY(node_of(object));

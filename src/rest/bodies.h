@@ -18,6 +18,7 @@ inline constexpr Millis kMaxTaskWait{50'000};
 Result<model::Tenant> parse_tenant_body(std::string_view body, const model::TenantName& name);
 Result<service::CreateVolume> parse_create_body(std::string_view body);
 Result<service::AdoptVolume> parse_adopt_body(std::string_view body, const model::VolumeId& volume);
+Result<service::TakeSnapshot> parse_snapshot_body(std::string_view body);
 Result<service::AcquireMount> parse_acquire_body(std::string_view body, const model::VolumeId& volume);
 Result<service::UpdateMount> parse_update_body(std::string_view body, const model::VolumeId& volume);
 Result<service::OpenSession> parse_session_body(std::string_view body, const model::NodeName& name);

@@ -57,6 +57,10 @@ inline Result<model::TenantName> tenant_in_path(const Call& call) {
 inline Result<model::VolumeId> volume_in_path(const Call& call) {
   return model::parse_volume_id(call.params["tenant"], call.params["volume"]);
 }
+inline Result<model::SnapshotId> snapshot_in_path(const Call& call) {
+  auto volume = TRY(volume_in_path(call));
+  return model::SnapshotId{std::move(volume), TRY(model::SnapshotTag::parse(call.params["snapshot"]))};
+}
 inline Result<model::NodeName> node_in_path(const Call& call) {
   return model::NodeTag::parse(call.params["node"]);
 }

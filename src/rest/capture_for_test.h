@@ -84,6 +84,22 @@ class StubVolmaster final : public service::Volmaster {
                              r.confirmed == service::Confirmed::yes ? " for sure" : "");
     return answer(o, some_volume(r.id));
   }
+  static model::Snapshot some_snapshot(const model::SnapshotId& id) { return {id, "uid", "volume-uid"}; }
+  Result<model::Record<model::Snapshot>> take_snapshot(const Op& o, const service::TakeSnapshot& r) override {
+    asked_name = r.volume.name() + (r.name ? "/" + r.name->str() : "");
+    return answer(o, some_snapshot({r.volume, r.name ? *r.name : *model::SnapshotTag::parse("made-up")}));
+  }
+  Result<model::Record<model::Snapshot>> get_snapshot(const Op& o, const model::SnapshotId& id) override {
+    asked_name = id.text();
+    return answer(o, some_snapshot(id));
+  }
+  Result<service::Page<model::Snapshot>> list_snapshots(const Op& o, const service::ListQuery& q) override {
+    return page<model::Snapshot>(o, q);
+  }
+  Result<> remove_snapshot(const Op& o, const model::SnapshotId& id) override {
+    asked_name = id.text();
+    return done(o);
+  }
   Result<> forget_mount(const Op& o, const service::ForgetMount& r) override {
     asked_name = fmt::format("forgotten{}{}", r.claim ? " under " + *r.claim : "",
                              r.confirmed == service::Confirmed::yes ? " for sure" : "");

@@ -86,6 +86,8 @@ Result<service::ListQuery> list_query(const http::Query& query) {
   service::ListQuery list;
   if (const auto tenant = query.find("tenant"); tenant != query.end())
     list.tenant = TRY_CTX(model::TenantTag::parse(tenant->second), "query tenant").str();
+  if (const auto volume = query.find("volume"); volume != query.end())
+    list.volume = TRY_CTX(model::parse_volume_id(volume->second), "query volume").name();
   if (const auto node = query.find("node"); node != query.end())
     list.node = TRY_CTX(model::NodeTag::parse(node->second), "query node").str();
   if (const auto after = query.find("after"); after != query.end()) list.after = after->second;

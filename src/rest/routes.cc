@@ -19,6 +19,11 @@ const std::vector<RouteInfo>& routes() {
       {"POST", "/v1/volumes/{tenant}/{volume}/adoption", {}, Kind::storage, answered_by<adopt_volume>},
       {"DELETE", "/v1/volumes/{tenant}/{volume}", {"mode"}, Kind::storage, answered_by<remove_volume>},
 
+      {"GET", "/v1/snapshots", {"after", "limit", "tenant", "volume"}, Kind::quick, answered_by<list_snapshots>},
+      {"POST", "/v1/snapshots", {}, Kind::storage, answered_by<take_snapshot>},
+      {"GET", "/v1/snapshots/{tenant}/{volume}/{snapshot}", {}, Kind::quick, answered_by<get_snapshot>},
+      {"DELETE", "/v1/snapshots/{tenant}/{volume}/{snapshot}", {}, Kind::storage, answered_by<remove_snapshot>},
+
       {"GET", "/v1/mounts", {"after", "limit", "node", "tenant"}, Kind::quick, answered_by<list_mounts>},
       {"GET", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<get_mount>},
       {"PUT", "/v1/mounts/{tenant}/{volume}", {}, Kind::quick, answered_by<acquire_mount>},

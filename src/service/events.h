@@ -18,11 +18,12 @@ enum class Change { put, erase };
 // One record that was made, changed or erased.
 struct Event {
   std::uint64_t revision = 0;  // of the store after the change
-  std::string_view kind;       // tenant, volume, mount, node
+  std::string_view kind;       // tenant, volume, mount, snapshot, node, session
   std::string name;            // of the record: "tenant1/test"
   Change change = Change::put;
   // As it is after the change. None when it was erased, or when it cannot be read.
-  std::variant<std::monostate, model::Tenant, model::Volume, model::Mount, model::Node, model::Session>
+  std::variant<std::monostate, model::Tenant, model::Volume, model::Mount, model::Snapshot, model::Node,
+               model::Session>
       record;
 };
 

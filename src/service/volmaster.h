@@ -43,6 +43,11 @@ struct AdoptVolume {
   Confirmed confirmed = Confirmed::no;
 };
 
+struct TakeSnapshot {
+  model::VolumeId volume;
+  std::optional<model::SnapshotName> name{};  // none: made of the time
+};
+
 // The claim says which mount the person has looked at: one made since, by whomever, is not meant.
 struct ForgetMount {
   model::VolumeId volume;
@@ -75,6 +80,19 @@ class Volmaster : public VolumeRecords {
   // (somebody has it open; the name is mounted), permission_denied (it belongs to another volume, and nobody
   // confirmed).
   virtual Result<model::Record<model::Volume>> adopt_volume(const Op& op, const AdoptVolume& request) = 0;
+
+  // Keeps what the volume holds now, as a power cut would leave it: what programs and the kernel have not
+  // written yet is not in it. Whole or not at all, unless effect is unknown: then it stays `taking` until it
+  // is cleared away. Repeating it with the same name and request id is success. Errors: not_found (volume),
+  // unsupported (the backend takes none), already_exists, busy (the volume is not ready; its host is lost; in
+  // use in a way that admits none).
+  virtual Result<model::Record<model::Snapshot>> take_snapshot(const Op& op, const TakeSnapshot& request) = 0;
+  // Errors: not_found.
+  virtual Result<model::Record<model::Snapshot>> get_snapshot(const Op& op, const model::SnapshotId& id) = 0;
+  // Of all volumes, of those of query.tenant, or of query.volume, which then has to exist.
+  virtual Result<Page<model::Snapshot>> list_snapshots(const Op& op, const ListQuery& query) = 0;
+  // What it held is lost. Errors: not_found, busy (a clone stands on it).
+  virtual Result<> remove_snapshot(const Op& op, const model::SnapshotId& id) = 0;
 
   // volcli mount force-remove: the record only. With a claim idempotent: a mount that is gone is success.
   // Errors: conflict (held under another claim), not_found (and no claim was said), busy (the holder is not

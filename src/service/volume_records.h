@@ -23,9 +23,10 @@ struct Page {
 
 struct ListQuery {
   static constexpr size_t kMaxLimit = 10'000;
-  std::string tenant;  // empty: all
-  std::string node{};  // of mounts; empty: all
-  std::string after;   // last name of the page before; empty: from the start
+  std::string tenant;    // empty: all
+  std::string node{};    // of mounts; empty: all
+  std::string volume{};  // of snapshots, "tenant/volume"; empty: all
+  std::string after;     // last name of the page before; empty: from the start
   size_t limit = 1000;
 };
 
@@ -91,7 +92,8 @@ class VolumeRecords {
   virtual Result<CreateOutcome> create_volume(const Op& op, const CreateVolume& request) = 0;
   virtual Result<model::Record<model::Volume>> get_volume(const Op& op, const model::VolumeId& id) = 0;
   virtual Result<Page<model::Volume>> list_volumes(const Op& op, const ListQuery& query) = 0;
-  // Errors: not_found, busy (mounted: says where, by which mount IDs, since when).
+  // Its snapshots go with it. Errors: not_found, busy (mounted: says where, by which mount IDs, since when; a
+  // snapshot is needed).
   virtual Result<> remove_volume(const Op& op, const model::VolumeId& id, RemoveMode mode) = 0;
 
   // One compare-and-swap. Idempotent for the same node and claim (the use is added). Errors: not_found,

@@ -24,6 +24,9 @@ Result<model::Versioned<model::Volume>> parse_volume(const json::Value& value);
 void write(json::Writer& writer, const model::Mount& mount, std::uint64_t revision = 0);
 Result<model::Versioned<model::Mount>> parse_mount(const json::Value& value);
 
+void write(json::Writer& writer, const model::Snapshot& snapshot, std::uint64_t revision = 0);
+Result<model::Versioned<model::Snapshot>> parse_snapshot(const json::Value& value);
+
 void write(json::Writer& writer, const model::Session& session, std::uint64_t revision = 0);
 Result<model::Versioned<model::Session>> parse_session(const json::Value& value);
 

@@ -137,6 +137,14 @@ TEST(RecordJson, MountsNodesAndTasksReadBackWhole) {
                      {{*model::MountIdTag::parse("abc"), FakeClock().wall()}},
                      FakeClock().wall()};
   EXPECT_EQ(to_text(parse_mount(*json::Value::parse(to_text(mount), "x"))->value), to_text(mount));
+  model::Snapshot snapshot{{volume().id, *model::SnapshotTag::parse("s-1")}, "uid-2", "uid-1", Bytes::mib(3)};
+  snapshot.phase = model::SnapshotPhase::removing;
+  snapshot.operation = "op";
+  snapshot.worker = "w";
+  snapshot.message = "has clones";
+  snapshot.taken_at = snapshot.changed_at = FakeClock().wall();
+  EXPECT_EQ(to_text(parse_snapshot(*json::Value::parse(to_text(snapshot), "x"))->value), to_text(snapshot));
+  EXPECT_EQ(parse_snapshot(*json::Value::parse(to_text(snapshot, 8), "x"))->revision, 8u);
   model::Node node{*volume().node, "1.0", {"loop", "sim"}, "boot", FakeClock().wall()};
   EXPECT_EQ(to_text(parse_node(*json::Value::parse(to_text(node), "x"))->value), to_text(node));
   node.fenced = {"t1/v"};

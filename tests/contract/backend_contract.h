@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a storage driver gives to be held to the contracts of backend/backend.h, backend/fencing.h and
-// backend/adoption.h. The suites are in backend_{contract,fencing,adoption}_test.cc; add an environment to
+// What a storage driver gives to be held to the contracts of backend/backend.h, backend/fencing.h,
+// backend/adoption.h and backend/snapshots.h. The suites are in
+// backend_{contract,fencing,adoption,snapshots}_test.cc; add an environment to
 // backend_environments() and they run there too.
 #pragma once
 
-#include "backend/backend.h"
+#include "backend/snapshots.h"
 
 #include <functional>
 #include <memory>
@@ -35,6 +36,13 @@ class BackendEnvironment {
   virtual void put_foreign(const std::string& image) = 0;
   virtual bool foreign_untouched(const std::string& image) = 0;
 
+  // Here for drivers with snapshots(). Somebody needs the snapshot from now on, or no more.
+  virtual void protect(const SnapshotKey& key, bool needed);
+  // The text at the start of what it holds, as of read_at_start().
+  virtual std::string start_of(const SnapshotKey& key);
+  // Whether they can be taken and removed while a host has the image attached.
+  virtual bool snapshots_while_attached() const { return true; }
+
   // Uses the device as a mount in another process's mount namespace does, until the result is destroyed.
   virtual std::shared_ptr<void> use_elsewhere(const std::string& device) = 0;
   // Whether devices can be opened and keep what is written to them.
@@ -64,6 +72,7 @@ struct BackendCase {
   std::function<std::unique_ptr<BackendEnvironment>()> make;
   bool fences = false;  // the driver has fencing(); then there are an other_host() and the suite of fencing.h
   bool adopts = false;  // it has adoption(); it fences, too, and there is the suite of adoption.h
+  bool snapshots = false;  // it has snapshots(), and an other_host(); there is the suite of snapshots.h
 };
 
 std::vector<BackendCase> backend_environments();

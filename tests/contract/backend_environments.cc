@@ -42,6 +42,7 @@ class SimEnvironment final : public BackendEnvironment {
     CHECK(use);
     return std::shared_ptr<SimCluster::Use>(std::move(*use));
   }
+  void protect(const SnapshotKey& key, bool needed) override { cluster_->protect(key, needed); }
   bool holds_data() const override { return false; }
   bool write(const std::string& host, const ImageKey& key, const std::string&, const std::string&) override {
     return cluster_->write(host, key).has_value();
@@ -104,10 +105,18 @@ std::shared_ptr<void> BackendEnvironment::freeze(const std::string&) {
   return nullptr;
 }
 
+void BackendEnvironment::protect(const SnapshotKey&, bool) {
+  CHECK(false);
+}
+
+std::string BackendEnvironment::start_of(const SnapshotKey&) {
+  CHECK(false);
+}
+
 std::vector<BackendCase> backend_environments() {
   std::vector<BackendCase> cases{
       {"sim_host_local", [] { return std::make_unique<SimEnvironment>(Scope::host_local); }},
-      {"sim_cluster", [] { return std::make_unique<SimEnvironment>(Scope::cluster); }, true, true},
+      {"sim_cluster", [] { return std::make_unique<SimEnvironment>(Scope::cluster); }, true, true, true},
       {"loop", [] { return std::make_unique<LoopEnvironment>(Scope::host_local); }},
       {"loop_shared", [] { return std::make_unique<LoopEnvironment>(Scope::cluster); }},
   };

@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include <signal.h>
 #include <unistd.h>
@@ -59,6 +60,23 @@ void CephEnvironment::put_foreign(const std::string& image) {
 
 bool CephEnvironment::foreign_untouched(const std::string& image) {
   return shared_ceph().rbd({"info", pool() + "/" + image}).find("size 3 MiB") != std::string::npos;
+}
+
+std::string CephEnvironment::spec_of(const SnapshotKey& key) {
+  return fmt::format("{}/{}@{}.{}", key.image.pool, key.image.image, key.name, key.uid);
+}
+
+void CephEnvironment::protect(const SnapshotKey& key, bool needed) {
+  shared_ceph().rbd({"snap", needed ? "protect" : "unprotect", spec_of(key)});
+}
+
+std::string CephEnvironment::start_of(const SnapshotKey& key) {
+  const std::string file = dir_ / "snapshot";
+  shared_ceph().rbd({"export", "--no-progress", spec_of(key), file});
+  std::string text;
+  std::getline(std::ifstream(file), text, '\0');
+  std::filesystem::remove(file);
+  return text;
 }
 
 std::shared_ptr<void> CephEnvironment::use_elsewhere(const std::string& device) {
@@ -114,7 +132,8 @@ std::string case_of(RbdAttach here) {
 std::vector<BackendCase> ceph_environments() {
   std::vector<BackendCase> cases;
   for (const RbdAttach here : ceph_mappers())
-    cases.push_back({case_of(here), [here] { return std::make_unique<CephEnvironment>(here); }, true, true});
+    cases.push_back(
+        {case_of(here), [here] { return std::make_unique<CephEnvironment>(here); }, true, true, true});
   return cases;
 }
 

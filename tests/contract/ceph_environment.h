@@ -26,6 +26,9 @@ class CephEnvironment final : public BackendEnvironment {
 
   void put_foreign(const std::string& image) override;
   bool foreign_untouched(const std::string& image) override;
+  void protect(const SnapshotKey& key, bool needed) override;
+  std::string start_of(const SnapshotKey& key) override;
+  bool snapshots_while_attached() const override { return here_ == RbdAttach::userspace; }
   std::shared_ptr<void> use_elsewhere(const std::string& device) override;
   bool holds_data() const override { return true; }
   bool overcommits() const override { return true; }
@@ -37,6 +40,7 @@ class CephEnvironment final : public BackendEnvironment {
   std::vector<pid_t> servers_of(const std::string& host) const;
 
  private:
+  static std::string spec_of(const SnapshotKey& key);
   static constexpr std::array kPools{"pool", "another-pool"};
   static bool make_pools();
   std::unique_ptr<Backend> open(const std::string& host, RbdAttach attach);

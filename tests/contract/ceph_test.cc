@@ -229,6 +229,23 @@ TEST_P(CephImages, RemovingNamesWhoIsInTheWay) {
       << refused.error().message;
 }
 
+TEST_P(CephImages, SnapshotsOfOthersAreNotVolplugins) {
+  make(here());
+  const std::string spec = "pool/tenant.volume@by-hand";
+  ceph().rbd({"snap", "create", "--no-progress", spec});
+  Snapshots& snapshots = *here().snapshots();
+  EXPECT_TRUE(snapshots.list_snapshots(make_op(), key())->empty());
+  const std::string uid = "00000001-0000-4000-8000-000000000000";
+  ASSERT_TRUE(snapshots.ensure_snapshot(make_op(), {key(), "by-hand", uid}));
+  EXPECT_EQ(snapshots.list_snapshots(make_op(), key())->size(), 1u);
+  EXPECT_EQ(snapshots.remove_snapshot(make_op(), {key(), "by-hand", uid}), Removed::removed);
+  EXPECT_TRUE(ceph().rbd({"snap", "ls", "pool/tenant.volume"}).contains("by-hand"));
+  for (const char* no_uuid : {"", "uid-1", "00000001-0000-4000-8000-00000000000G"})
+    EXPECT_EQ(code_of(snapshots.ensure_snapshot(make_op(), {key(), "a", no_uuid})), Code::invalid_argument);
+  for (const char* bad : {"", "a@b", "a/b"})
+    EXPECT_EQ(code_of(snapshots.ensure_snapshot(make_op(), {key(), bad, uid})), Code::invalid_argument);
+}
+
 TEST_P(CephImages, AUserWithoutRightsIsToldSo) {
   ceph().add_user("outsider", "another-pool");
   CephSettings settings{

@@ -73,6 +73,8 @@ class World {
   backend::SimBackend& sim();
   backend::SimCluster& cluster();
   void end_session(const std::string& id);
+  // A record as another volmaster may have left it.
+  void put_snapshot(model::Snapshot snapshot);
 
  private:
   struct Plane;

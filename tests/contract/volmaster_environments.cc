@@ -129,6 +129,12 @@ void World::end_session(const std::string& id) {
   must(plane_->store.revoke(op_for(), kv::LeaseId{std::stoull(id)}));
 }
 
+void World::put_snapshot(model::Snapshot snapshot) {
+  catalog::Edit edit;
+  edit.put(plane_->catalog->snapshots, std::move(snapshot));
+  must(plane_->catalog->commit(op_for(), std::move(edit)));
+}
+
 Result<service::Made> ScriptedStorage::make(const Op& op, const model::Volume& of) {
   std::unique_lock lock(mutex_);
   ++makes_;

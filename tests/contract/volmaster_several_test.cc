@@ -1,71 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several control planes on one store: none knows at once what another one does, and none spoils it.
 #include "kv/memory/memory_store.h"
+#include "tests/contract/slow_driver.h"
 #include "tests/contract/volmaster_contract.h"
 
 #include <future>
 
 namespace volplugin::contract {
 namespace {
-
-// A driver whose adopt() waits until it is let go.
-class SlowAdoption final : public backend::Backend, private backend::Adoption {
- public:
-  explicit SlowAdoption(std::shared_ptr<backend::SimCluster> cluster) : inner_(std::move(cluster), "slow") {}
-
-  std::promise<void> begun, go;
-  bool release_fails = false;
-
-  const backend::Traits& traits() const override { return inner_.traits(); }
-  Adoption* adoption() override { return this; }
-  Result<> validate_pool(const std::string& pool) const override { return inner_.validate_pool(pool); }
-  Result<backend::EnsureOutcome> ensure(const Op& op, const backend::ImageKey& key, Bytes size) override {
-    return inner_.ensure(op, key, size);
-  }
-  Result<backend::Removed> remove(const Op& op, const backend::ImageKey& key) override {
-    return inner_.remove(op, key);
-  }
-  Result<std::optional<backend::ImageInfo>> inspect(const Op& op, const backend::ImageKey& key) override {
-    return inner_.inspect(op, key);
-  }
-  Result<std::vector<backend::ImageInfo>> list(const Op& op, const std::string& pool) override {
-    return inner_.list(op, pool);
-  }
-  Result<backend::PoolInfo> inspect_pool(const Op& op, const std::string& pool) override {
-    return inner_.inspect_pool(op, pool);
-  }
-  Result<std::unique_ptr<backend::Attachment>> attach(const Op& op, const backend::ImageKey& key) override {
-    return inner_.attach(op, key);
-  }
-  Result<std::unique_ptr<backend::Attachment>> attached_here(const Op& op,
-                                                             const backend::ImageKey& key) override {
-    return inner_.attached_here(op, key);
-  }
-  Result<> detach(const Op& op, const backend::ImageKey& key,
-                  std::unique_ptr<backend::Attachment> attachment) override {
-    return inner_.detach(op, key, std::move(attachment));
-  }
-
- private:
-  Adoption& plain() { return *static_cast<backend::Backend&>(inner_).adoption(); }
-  Result<backend::FoundImage> find_image(const Op& op, const backend::ImageKey& key) override {
-    return plain().find_image(op, key);
-  }
-  Result<std::string> read(const Op& op, const backend::ImageKey& key, Bytes from, Bytes length) override {
-    return plain().read(op, key, from, length);
-  }
-  Result<> adopt(const Op& op, const backend::ImageKey& key, const backend::FoundImage& found) override {
-    begun.set_value();
-    go.get_future().wait();
-    return plain().adopt(op, key, found);
-  }
-  Result<> release(const Op& op, const backend::ImageKey& key) override {
-    if (release_fails) return make_error(Code::unavailable, "the cluster hangs");
-    return plain().release(op, key);
-  }
-
-  backend::SimBackend inner_;
-};
 
 // Makes an image when it is let go, and takes longer to remove one than there is time.
 class SlowStorage final : public service::StorageWork {
@@ -119,7 +61,11 @@ class SeveralVolmasters : public ::testing::Test {
     return plane.control.acquire_mount(
         op_for(), {volume("t1/v"), node(on_node), session->value.id, "claim", "/mnt", use("u")});
   }
-  void overtake_adoption(bool release_fails);
+  void overtake_adoption(bool undo_fails);
+  void overtake_snapshot(bool undo_fails);
+  size_t stored_snapshots(const model::Volume& of) {
+    return must(cluster_->list_snapshots({"pool", of.id.image(), of.uid})).size();
+  }
   size_t images() { return must(backends_.at("sim")->list(op_for(), "pool")).size(); }
 
   // What its lease does when it is not heard of.
@@ -222,14 +168,14 @@ TEST_F(SeveralVolmasters, TheImageOfOneThatWasOvertakenIsKnownUntilItIsGone) {
 }
 
 // One volmaster adopts an image, is taken for gone by the other, and goes on.
-void SeveralVolmasters::overtake_adoption(bool release_fails) {
+void SeveralVolmasters::overtake_adoption(bool undo_fails) {
   std::string ext2(4096, '\0');
   ext2[1024 + 56] = '\x53', ext2[1024 + 57] = '\xef';
   cluster_->put_foreign("", foreign_, Bytes::mib(6), ext2);
   executor::Backends slow_backends;
-  auto made = std::make_unique<SlowAdoption>(cluster_);
-  SlowAdoption& slow = *made;
-  slow.release_fails = release_fails;
+  auto made = std::make_unique<SlowDriver>(cluster_);
+  SlowDriver& slow = *made;
+  slow.undo_fails = undo_fails;
   slow_backends["sim"] = std::move(made);
   Plane slow_one{store_, slow_backends, storage_};
   auto adoption = std::async(std::launch::async,
@@ -261,6 +207,50 @@ TEST_F(SeveralVolmasters, AnImageThatCouldNotBeGivenBackIsGivenBackLater) {
   EXPECT_TRUE(b_.control.recover_step(op_for()).empty());
   expect_error(b_.control.get_volume(op_for(), volume("t1/v")), Code::not_found);
   EXPECT_EQ(cluster_->inspect("", foreign_)->uid, "");
+}
+
+// One volmaster takes a snapshot, is taken for gone by the other, which clears it away, and goes on.
+void SeveralVolmasters::overtake_snapshot(bool undo_fails) {
+  const auto id = must(model::parse_snapshot_id("t1/v/s"));
+  executor::Backends slow_backends;
+  auto made = std::make_unique<SlowDriver>(cluster_);
+  SlowDriver& slow = *made;
+  slow.undo_fails = undo_fails;
+  slow_backends["sim"] = std::move(made);
+  Plane slow_one{store_, slow_backends, storage_};
+  const model::Volume of = must(create(slow_one, "t1/v")).volume->value;
+  auto taking = std::async(std::launch::async,
+                           [&] { return slow_one.control.take_snapshot(op_for(), {of.id, id.name}); });
+  slow.begun.get_future().wait();
+  ASSERT_TRUE(eventually([this] { return b_.catalog->snapshots.size() == 1; }));
+  EXPECT_TRUE(b_.control.recover_step(op_for()).empty());
+  EXPECT_EQ(must(b_.control.get_snapshot(op_for(), id))->value.phase, model::SnapshotPhase::taking)
+      << "the work of one that is there is nobody's to undo";
+  expect_error(b_.control.take_snapshot(op_for(kShort), {of.id, must(model::SnapshotTag::parse("other"))}),
+               Code::busy, {"snapshot 't1/v/s' is taking, by another volmaster"});
+  take_for_gone(b_);
+  EXPECT_TRUE(b_.control.recover_step(op_for()).empty());
+  // Meanwhile the name goes to another one.
+  if (!undo_fails) must(b_.control.take_snapshot(op_for(), {of.id, id.name}));
+  slow.go.set_value();
+  EXPECT_FALSE(taking.get());
+  EXPECT_EQ(stored_snapshots(of), 1U);
+}
+
+TEST_F(SeveralVolmasters, ASnapshotOfOneThatIsGoneIsClearedAwayAndOneTakenSinceStays) {
+  overtake_snapshot(false);
+  EXPECT_EQ(must(b_.control.get_snapshot(op_for(), must(model::parse_snapshot_id("t1/v/s"))))->value.phase,
+            model::SnapshotPhase::ready);
+}
+
+TEST_F(SeveralVolmasters, ASnapshotThatCouldNotBeClearedAwayIsKnownUntilItIs) {
+  overtake_snapshot(true);
+  const auto id = must(model::parse_snapshot_id("t1/v/s"));
+  ASSERT_TRUE(eventually([&] { return b_.catalog->snapshots.size() == 1; }));
+  EXPECT_EQ(must(b_.control.get_snapshot(op_for(), id))->value.phase, model::SnapshotPhase::removing);
+  EXPECT_TRUE(b_.control.recover_step(op_for()).empty());
+  expect_error(b_.control.get_snapshot(op_for(), id), Code::not_found);
+  EXPECT_EQ(stored_snapshots(must(b_.control.get_volume(op_for(), id.volume))->value), 0U);
 }
 
 }  // namespace

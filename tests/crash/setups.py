@@ -107,7 +107,8 @@ class CephStandalone(OnCeph, Standalone):
 class CephSplit(OnCeph, Split):
     """volmaster makes and removes images itself."""
 
-    volmaster_points = {point for point in fault_points() if point.startswith(("create_", "adopt_", "remove_"))}
+    volmaster_points = {point for point in fault_points() if point.startswith(("create_", "adopt_", "remove_",
+                                                                              "snapshot_"))}
 
     def __init__(self, directory):
         super().__init__(directory, self.storage(directory))

@@ -5,31 +5,12 @@ import http.client
 import subprocess
 
 import pytest
-from setups import ABORTED, CephSplit, CephStandalone, OnCeph, fault_points
-from support.ceph import Ceph
-from support.daemons import scratch, wait_until
+from setups import ABORTED, fault_points
+from support.daemons import wait_until
 
 POINTS = [point for point in fault_points() if point.startswith("adopt_")]
 NAME, IMAGE = "tenant1/v", "tenant1.v"
 TAKEN = "adopt_acknowledged"  # from here on it is a volume
-
-
-@pytest.fixture(scope="module")
-def ceph(tmp_path_factory):
-    with Ceph(tmp_path_factory.mktemp("c") / "c", extra=["osd client watch timeout = 3"]) as OnCeph.cluster:
-        yield OnCeph.cluster
-
-
-@pytest.fixture(params=[CephStandalone, CephSplit])
-def system(request, ceph):
-    with scratch() as directory:
-        made = request.param(directory)
-        try:
-            made.start()
-            made.plugin.upload()
-            yield made
-        finally:
-            made.clean()
 
 
 @pytest.fixture(params=["forgotten", "found"])

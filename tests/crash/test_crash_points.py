@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every step boundary of every operation but adopting, crashed and failed.
+"""Every step boundary of every operation but those that only Ceph can, crashed and failed.
 
 What is proven for each named fault point, in both ways to run the product: a caller is never told that an
 operation succeeded which did not; what was acknowledged before is still there; recovery leaves nothing half
@@ -17,7 +17,8 @@ from support import storage
 from support.ceph import Ceph
 from support.daemons import scratch, wait_until
 
-POINTS = [point for point in fault_points() if not point.startswith("adopt_")]  # those are in test_adopt_points.py
+# The others are in test_adopt_points.py and test_snapshot_points.py.
+POINTS = [point for point in fault_points() if not point.startswith(("adopt_", "snapshot_"))]
 PARALLEL = 8
 NAME = "tenant1/v"
 KEPT = "tenant1/kept"
@@ -174,7 +175,8 @@ def crash(system, point):
 
 
 def test_the_table_of_fault_points_covers_all_operations():
-    assert {operation_of(point) for point in fault_points()} == {"create", "adopt", "mount", "unmount", "remove"}
+    assert {operation_of(point) for point in fault_points()} == {"create", "adopt", "mount", "unmount", "remove",
+                                                                  "snapshot"}
 
 
 @swept

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands beside images in a Ceph pool, where other programs can write too. Input: lines "name=value".
+// What stands beside images in a Ceph pool, where other programs can write too. Input: lines "name=value"; a
+// line without '=' is the name of a snapshot.
 #include "backend/rbd/image_notes.h"
+#include "backend/rbd/snapshot_name.h"
 
 #include <cstdlib>
 #include <sstream>
@@ -13,6 +15,10 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
   for (std::string line; std::getline(lines, line);) {
     const auto cut = line.find('=');
     if (cut != line.npos) notes[line.substr(0, cut)] = line.substr(cut + 1);
+    if (const auto words = backend::parse_snapshot_name(line);
+        words && (backend::snapshot_name({{}, words->name, words->uid}) != line ||
+                  !backend::check_snapshot_words(words->name, words->uid)))
+      std::abort();
   }
   for (const auto& [image, read] : backend::parse_notes(notes)) {
     backend::Notes again;

@@ -34,6 +34,7 @@ void check_volume(std::string_view text) {
   if (accepted(request)) accepted(model::parse_driver_options(request->options));
   static const auto id = *model::parse_volume_id("t/v");
   accepted(rest::parse_adopt_body(text, id));
+  accepted(rest::parse_snapshot_body(text));
 }
 
 void check_mount(std::string_view text) {

@@ -14,6 +14,7 @@ using namespace volplugin;
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   if (const auto id = model::parse_volume_id(text); id && id->name() != text) std::abort();
+  if (const auto id = model::parse_snapshot_id(text); id && id->text() != text) std::abort();
   for (const auto bare : {model::BareNumber::refused, model::BareNumber::mebibytes})
     if (const auto parsed = model::parse_size(text, bare);
         parsed && *model::parse_size(model::format_size(*parsed), bare) != *parsed)

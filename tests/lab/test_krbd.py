@@ -12,7 +12,8 @@ NAME = "contract-ceph-krbd"
 # What maps. Images alone are the same code as on this machine, where the whole suites run; nobody stops a kernel and goes
 # on himself (FrozenHost: tests/lab/test_ceph.py); and what is left out besides takes long or maps nothing.
 TAKEN = ("Fencing.*", "Contract.*Attach*", "Contract.*Detach*", "Contract.*Device*", "Contract.*Blank*",
-         "Contract.OtherHosts*", "CephImages.AnImageThat*")
+         "Contract.OtherHosts*", "CephImages.AnImageThat*", "Snapshots.HoldsWhat*", "Snapshots.OfAnImageInUse*",
+         "Snapshots.LongestNames")
 LEFT_OUT = ("FrozenHost", "FenceAgainstAttach", "ExpiredDeadline", "PoolNames", "NeverHad", "UnknownImage", "MadeAgain")
 FILTER = ":".join(f"*{case}/ceph_krbd" for case in TAKEN) + "-" + ":".join(f"*{word}*" for word in LEFT_OUT)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Volumes of a volplugin under test in a pool of a Ceph cluster, and what of them is on this machine."""
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -46,11 +47,15 @@ class CephImages:
         return sorted(self.ceph.rbd("ls", self.pool).stdout.split())
 
     def path(self, image):
-        """A copy of the image's content."""
+        """A copy of the content of the image, or of its snapshot, "image@name"."""
         file = self.root / f"{image}.copy"
         file.unlink(missing_ok=True)
         self.ceph.rbd("export", "--no-progress", f"{self.pool}/{image}", file)
         return file
+
+    def snapshots(self, image):
+        return [found["name"] for found in json.loads(
+            self.ceph.rbd("snap", "ls", "--format", "json", f"{self.pool}/{image}").stdout)]
 
     def devices(self):
         """Place that an image is served at -> the loop device on it, also of a volmaster."""

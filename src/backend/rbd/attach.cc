@@ -17,6 +17,8 @@ namespace {
 
 // What a host had under way when it was switched off is gone long before.
 constexpr std::chrono::hours kGoneTime{1};
+constexpr Millis kSnapshotTime{2'000};  // that taking one has the image open, at most
+constexpr Millis kLookAgain{10};
 constexpr mode_t kDirectoryMode = 0700, kFileMode = 0600;
 
 // Which image the directory is about: its volume's uid and its id.
@@ -63,7 +65,7 @@ Result<std::unique_ptr<Attachment>> RbdBackend::attach_image(const Work& work) {
         Code::busy,
         fmt::format("image '{}' is mapped on this host by somebody else: unmap it first", name_of(work.key)));
   TRY(make_way(work, notes, image->watchers, mapped));
-  return map_and_note(work, here, *image);
+  return map_and_note(work, here, *image, mapped ? Clients() : image->watchers);
 }
 
 // An earlier image of that name may still be mapped here: it was removed while this host could not be
@@ -104,13 +106,14 @@ Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, const C
   return {};
 }
 
+// `others`: clients that had the image open before it was mapped here.
 Result<std::unique_ptr<Attachment>> RbdBackend::map_and_note(const Work& work, const LocalImage& image,
-                                                             const CephImage& found) {
+                                                             const CephImage& found, const Clients& others) {
   TRY(os::ensure_directory(image.directory, kDirectoryMode));
   TRY(os::write_file_atomically(memory_file(image), fmt::format("{} {}\n", work.key.uid, image.id), kFileMode,
                                 os::Durability::none));
   auto mapped = mapper_->map(work.op, image);
-  auto noted = mapped ? note_holding(work, image, found) : Result<>(mapped.error());
+  auto noted = mapped ? note_holding(work, image, found, others) : Result<>(mapped.error());
   if (noted) noted = confirm_holding(work);
   if (noted) return mapped;
   if (mapped && TRY(os::in_use((*mapped)->device())))
@@ -124,16 +127,23 @@ Result<std::unique_ptr<Attachment>> RbdBackend::map_and_note(const Work& work, c
   return error;
 }
 
-// Through which client this host holds the image. One that the mapper cannot name is among those that have it
-// open and are no other host's.
-Result<> RbdBackend::note_holding(const Work& work, const LocalImage& image, const CephImage& found) {
+// Through which client this host holds the image. One that the mapper cannot name has it open since it was
+// mapped, and is no other host's. A volmaster that takes a snapshot right now has it open, too, and goes
+// again.
+Result<> RbdBackend::note_holding(const Work& work, const LocalImage& image, const CephImage& found,
+                                  const Clients& others) {
   Clients clients;
   if (const auto known = TRY(mapper_->client_of(image))) {
     clients = {*known};
   } else {
     const auto notes = TRY(read_notes(work));
-    for (const auto& client : TRY(work.ceph.watchers(found)))
-      if (!held_for_another(notes, config_.host, client)) clients.push_back(client);
+    const Op patience = work.op.with_timeout(kSnapshotTime);
+    do {
+      clients = TRY(work.ceph.watchers(found));
+      std::erase_if(clients, [&](const auto& client) {
+        return contains(others, client) || held_for_another(notes, config_.host, client);
+      });
+    } while (clients.size() > 1 && patience.sleep(kLookAgain));
   }
   if (clients.empty())
     return make_error(

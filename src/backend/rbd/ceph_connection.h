@@ -100,7 +100,11 @@ class CephConnection {
 
   // Oldest first. No such image: empty.
   virtual Result<std::vector<CephSnapshot>> snapshots(const std::string& pool, const std::string& image) = 0;
-  // Errors: not_found, busy (protected, or a clone stands on it).
+  // Of the image with that id. Errors: not_found (or another image has the name), already_exists, busy (a
+  // client keeps the image's lock).
+  virtual Result<> take_snapshot(const std::string& pool, const std::string& image, const std::string& id,
+                                 const std::string& snapshot) = 0;
+  // Errors: not_found, busy (protected, or a clone stands on it; a client keeps the image's lock).
   virtual Result<> remove_snapshot(const std::string& pool, const std::string& image,
                                    const std::string& snapshot) = 0;
 

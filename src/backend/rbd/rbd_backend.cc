@@ -40,7 +40,11 @@ Result<PoolInfo> space_of(const std::string& pool, json::Object stats) {
 
 RbdBackend::RbdBackend(RbdConfig config, std::unique_ptr<CephLinks> links,
                        std::unique_ptr<ImageMapper> mapper)
-    : traits_{.name = "ceph", .scope = Scope::cluster, .min_size = kUnit, .granularity = kUnit},
+    : traits_{.name = "ceph",
+              .scope = Scope::cluster,
+              .min_size = kUnit,
+              .granularity = kUnit,
+              .snapshots = true},
       config_(std::move(config)),
       links_(std::move(links)),
       mapper_(std::move(mapper)) {}

@@ -17,6 +17,7 @@
 #include "backend/rbd/ceph_links.h"
 #include "backend/rbd/image_mapper.h"
 #include "backend/rbd/image_notes.h"
+#include "backend/snapshots.h"
 #include "base/keyed_queue.h"
 
 #include <map>
@@ -35,11 +36,12 @@ struct RbdConfig {
   RbdAttach attach = RbdAttach::automatic;
 };
 
-class RbdBackend final : public Backend, private Fencing, private Adoption {
+class RbdBackend final : public Backend, private Snapshots, private Fencing, private Adoption {
  public:
   static Result<std::unique_ptr<RbdBackend>> open(const Clock& clock, RbdConfig config);
 
   const Traits& traits() const override { return traits_; }
+  Snapshots* snapshots() override { return this; }
   Fencing* fencing() override { return this; }
   Adoption* adoption() override { return this; }
   Result<> validate_pool(const std::string& pool) const override;
@@ -61,6 +63,10 @@ class RbdBackend final : public Backend, private Fencing, private Adoption {
   };
 
   RbdBackend(RbdConfig config, std::unique_ptr<CephLinks> links, std::unique_ptr<ImageMapper> mapper);
+
+  Result<Ensured> ensure_snapshot(const Op& op, const SnapshotKey& key) override;
+  Result<Removed> remove_snapshot(const Op& op, const SnapshotKey& key) override;
+  Result<std::vector<SnapshotInfo>> list_snapshots(const Op& op, const ImageKey& image) override;
 
   Result<> fence(const Op& op, const ImageKey& key, const std::string& host) override;
   Result<> lift(const Op& op, const ImageKey& key, const std::string& host) override;
@@ -88,6 +94,12 @@ class RbdBackend final : public Backend, private Fencing, private Adoption {
   static Result<> refuse_if_open(const Work& work, const ImageNotes& notes, const Clients& clients);
   static Result<std::optional<ImageInfo>> inspect_image(const Work& work);
 
+  // snapshots.cc
+  Result<> check_snapshot(const SnapshotKey& key) const;
+  static Result<Ensured> take_snapshot(const Work& work, const SnapshotKey& key);
+  static Result<Removed> drop_snapshot(const Work& work, const SnapshotKey& key);
+  static Result<std::vector<SnapshotInfo>> snapshots_in(const Work& work);
+
   // attach.cc
   LocalImage local(const ImageKey& key, const std::string& id) const;
   struct Memory {
@@ -100,8 +112,9 @@ class RbdBackend final : public Backend, private Fencing, private Adoption {
   Result<std::unique_ptr<Attachment>> attach_image(const Work& work);
   Result<> make_way(const Work& work, const ImageNotes& notes, const Clients& open_by, bool mapped);
   Result<std::unique_ptr<Attachment>> map_and_note(const Work& work, const LocalImage& image,
-                                                   const CephImage& found);
-  Result<> note_holding(const Work& work, const LocalImage& image, const CephImage& found);
+                                                   const CephImage& found, const Clients& others);
+  Result<> note_holding(const Work& work, const LocalImage& image, const CephImage& found,
+                        const Clients& others);
   Result<> confirm_holding(const Work& work);
   Result<> detach_image(const Op& op, const ImageKey& key, std::unique_ptr<Attachment> attachment);
   Result<> let_go(const Op& op, const ImageKey& key, const LocalImage& image);

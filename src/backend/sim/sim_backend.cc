@@ -10,8 +10,11 @@ namespace volplugin::backend {
 SimBackend::SimBackend(std::shared_ptr<SimCluster> cluster, std::string host)
     : cluster_(std::move(cluster)),
       host_(std::move(host)),
-      traits_{
-          .name = "sim", .scope = cluster_->scope(), .min_size = Bytes::mib(1), .granularity = Bytes{4096}} {}
+      traits_{.name = "sim",
+              .scope = cluster_->scope(),
+              .min_size = Bytes::mib(1),
+              .granularity = Bytes{4096},
+              .snapshots = cluster_->scope() == Scope::cluster} {}
 
 void SimBackend::add_fault(SimCall call, Fault fault) {
   const std::lock_guard guard(mutex_);
@@ -91,6 +94,21 @@ Result<std::unique_ptr<Attachment>> SimBackend::attached_here(const Op& op, cons
 Result<> SimBackend::detach(const Op& op, const ImageKey& key, std::unique_ptr<Attachment> attachment) {
   return with_faults(op, SimCall::detach, key.pool,
                      [&] { return cluster_->detach(host_, key, std::move(attachment)); });
+}
+
+Result<Ensured> SimBackend::ensure_snapshot(const Op& op, const SnapshotKey& key) {
+  return with_faults(op, SimCall::ensure_snapshot, key.image.pool,
+                     [&] { return cluster_->ensure_snapshot(key); });
+}
+
+Result<Removed> SimBackend::remove_snapshot(const Op& op, const SnapshotKey& key) {
+  return with_faults(op, SimCall::remove_snapshot, key.image.pool,
+                     [&] { return cluster_->remove_snapshot(key); });
+}
+
+Result<std::vector<SnapshotInfo>> SimBackend::list_snapshots(const Op& op, const ImageKey& image) {
+  return with_faults(op, SimCall::list_snapshots, image.pool,
+                     [&] { return cluster_->list_snapshots(image); });
 }
 
 Result<> SimBackend::fence(const Op& op, const ImageKey& key, const std::string& host) {

@@ -32,10 +32,13 @@ enum class SimCall {
   find_image,
   read,
   adopt,
-  release
+  release,
+  ensure_snapshot,
+  remove_snapshot,
+  list_snapshots
 };
 
-class SimBackend final : public Backend, private Fencing, private Adoption {
+class SimBackend final : public Backend, private Snapshots, private Fencing, private Adoption {
  public:
   SimBackend(std::shared_ptr<SimCluster> cluster, std::string host);
 
@@ -44,6 +47,8 @@ class SimBackend final : public Backend, private Fencing, private Adoption {
   void hang_until_deadline(SimCall call) { add_fault(call, Fault::hang); }  // or until cancelled
 
   const Traits& traits() const override { return traits_; }
+  // Like adoption, of a cluster.
+  Snapshots* snapshots() override { return traits_.snapshots ? this : nullptr; }
   // Where images belong to one host there is nobody to cut off.
   Fencing* fencing() override { return traits_.scope == Scope::cluster ? this : nullptr; }
   // As with the real drivers: of a cluster.
@@ -60,6 +65,10 @@ class SimBackend final : public Backend, private Fencing, private Adoption {
 
  private:
   enum class Fault { before, after, hang };
+
+  Result<Ensured> ensure_snapshot(const Op& op, const SnapshotKey& key) override;
+  Result<Removed> remove_snapshot(const Op& op, const SnapshotKey& key) override;
+  Result<std::vector<SnapshotInfo>> list_snapshots(const Op& op, const ImageKey& image) override;
 
   Result<> fence(const Op& op, const ImageKey& key, const std::string& host) override;
   Result<> lift(const Op& op, const ImageKey& key, const std::string& host) override;

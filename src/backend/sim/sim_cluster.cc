@@ -136,6 +136,8 @@ Result<Removed> SimCluster::remove(const std::string& host, const ImageKey& key)
   if (found->second.uid != key.uid || found->second.foreign) return foreign(key, Code::permission_denied);
   if (!hosts_showing(found->first).empty())
     return make_error(Code::busy, fmt::format("image {} is attached", name_of(key)));
+  if (std::ranges::any_of(found->second.snapshots, &Snapshot::needed))
+    return make_error(Code::busy, fmt::format("a snapshot of image {} has clones", name_of(key)));
   images_.erase(found);
   return Removed::removed;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "backend/adoption.h"
+#include "backend/snapshots.h"
 
 #include <map>
 #include <memory>
@@ -39,6 +40,9 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
   // Hosts on which the image is attached now, sorted: more than one is for the caller to avoid.
   std::vector<std::string> attached_hosts(const std::string& host, const ImageKey& key) const;
 
+  // A clone stands on the snapshot from now on, or no more.
+  void protect(const SnapshotKey& key, bool is_needed);
+
   // What SimBackend of `host` does; the contract is in backend.h.
   Result<EnsureOutcome> ensure(const std::string& host, const ImageKey& key, Bytes size);
   Result<Removed> remove(const std::string& host, const ImageKey& key);
@@ -52,6 +56,10 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
   // Of the backend's fencing.
   Result<> fence(const ImageKey& key, const std::string& host);
   Result<> lift(const ImageKey& key, const std::string& host);
+  // Of its snapshots.
+  Result<Ensured> ensure_snapshot(const SnapshotKey& key);
+  Result<Removed> remove_snapshot(const SnapshotKey& key);
+  Result<std::vector<SnapshotInfo>> list_snapshots(const ImageKey& image) const;
   // Of its adoption.
   Result<FoundImage> find_image(const ImageKey& key) const;
   Result<std::string> read(const ImageKey& key, Bytes offset, Bytes length) const;
@@ -68,6 +76,10 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
     std::string host, pool, image;
     auto operator<=>(const Place&) const = default;
   };
+  struct Snapshot {
+    SnapshotInfo info;
+    bool needed = false;
+  };
   struct Image {
     std::string uid;
     Bytes size;
@@ -78,6 +90,7 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
     // Of an adopted one: what it was before.
     std::optional<std::string> previous{};  // uid; empty: foreign
     std::set<std::string> fenced{};         // hosts
+    std::vector<Snapshot> snapshots{};      // oldest first
   };
   struct Device {
     Place place;
@@ -98,6 +111,8 @@ class SimCluster : public std::enable_shared_from_this<SimCluster> {
   PoolInfo pool_locked(const std::string& host, const std::string& pool) const;
   std::map<DeviceKey, Device>::iterator device_of(const std::string& host, const Place& place);
   std::vector<std::string> hosts_showing(const Place& place) const;
+  // Null: no such image, or another volume's.
+  Image* owned_locked(const ImageKey& key);
   Result<FoundImage> find_locked(const Place& place) const;
   std::unique_ptr<Attachment> hold_locked(const DeviceKey& key, Device& device);
 

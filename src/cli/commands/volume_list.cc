@@ -6,7 +6,8 @@ namespace volplugin::cli {
 
 Result<> volume_list(Context& context) {
   const auto tenant = TRY(context.tenant());
-  const auto volumes = TRY(list_all_pages(context, &service::Volmaster::list_volumes, tenant.str()));
+  const auto volumes =
+      TRY(list_all_pages(context, &service::Volmaster::list_volumes, {.tenant = tenant.str(), .after = ""}));
   // A deleted tenant may still have volumes; one that has neither policy nor volumes is a typing error.
   if (volumes.empty()) TRY(TRY(context.volmaster())->get_tenant(context.op(), tenant));
   const View<model::Volume> view{

@@ -19,6 +19,12 @@ Result<http::Response> get_volume(const Call& call);
 Result<http::Response> adopt_volume(const Call& call);
 Result<http::Response> remove_volume(const Call& call);
 
+// snapshots.cc
+Result<http::Response> list_snapshots(const Call& call);
+Result<http::Response> take_snapshot(const Call& call);
+Result<http::Response> get_snapshot(const Call& call);
+Result<http::Response> remove_snapshot(const Call& call);
+
 // mounts.cc
 Result<http::Response> list_mounts(const Call& call);
 Result<http::Response> get_mount(const Call& call);

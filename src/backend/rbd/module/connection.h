@@ -39,6 +39,8 @@ class LibrbdConnection final : public CephConnection {
   Result<> blocklist(const std::string& client, std::chrono::seconds time) override;
 
   Result<std::vector<CephSnapshot>> snapshots(const std::string& pool, const std::string& image) override;
+  Result<> take_snapshot(const std::string& pool, const std::string& image, const std::string& id,
+                         const std::string& snapshot) override;
   Result<> remove_snapshot(const std::string& pool, const std::string& image,
                            const std::string& snapshot) override;
 

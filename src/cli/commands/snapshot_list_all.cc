@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands/handlers.h"
+#include "cli/commands/snapshot_cells.h"
+
+namespace volplugin::cli {
+
+Result<> snapshot_list_all(Context& context) {
+  return print_list(context, TRY(list_all_pages(context, &service::Volmaster::list_snapshots)),
+                    snapshot_view());
+}
+
+}  // namespace volplugin::cli
