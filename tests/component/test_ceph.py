@@ -1,23 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Volumes in a real Ceph cluster: volmaster alone, with an agent, and standalone; and the cluster's own troubles."""
 import contextlib
-import itertools
 import json
 import os
-import pathlib
 import signal
 import subprocess
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import pytest
 from support.ceph import Ceph
-from support.ceph_storage import CephImages
-from support.daemons import Agent, Volmaster, Volplugin, wait_until
+from support.ceph_site import FAILED, IMAGE, IN_THE_WAY, NAME, NO_ANSWER, NOT_FOUND, CephSite, new_pool
+from support.daemons import Volmaster, wait_until
 from support.etcd import Etcd
-
-NAME, IMAGE = "tenant1/v", "tenant1.v"
-DONE, FAILED, NOT_FOUND, IN_THE_WAY, NO_ANSWER = 0, 1, 3, 4, 5
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -28,70 +22,9 @@ def ceph(tmp_path_factory):
         yield made
 
 
-def new_pool(ceph):
-    return ceph.make_pool(f"p{next(_numbers)}")
-
-
-class Site:
-    """The product on a pool of its own. `api`: the volmaster; `plugin`: the agent, if there is one."""
-
-    def __init__(self, directory, ceph, kind, flags, pool):
-        self.dir = directory
-        self.ceph = ceph
-        self.pool = pool
-        self.storage = CephImages(ceph, self.pool, directory)
-        flags = [*flags, "--default-pool", "loop=default"]
-        self.master = self.plugin = None
-        if kind == "standalone":
-            self.api = self.plugin = Volplugin(directory / "vp", *flags, storage=self.storage)
-        else:
-            self.api = self.master = Volmaster(directory / "vm", *self.storage.flags, *flags)
-        if kind == "split":
-            self.plugin = Agent(directory / "vp", self.master, "n1", *flags, storage=self.storage)
-
-    def start(self):
-        self.api.start()
-        if self.plugin not in (None, self.api):
-            self.plugin.start()
-            wait_until(self.plugin.registered, "the agent is connected")
-        self.upload()
-        return self
-
-    def upload(self, command="mkfs.ext4 -q -m0 %"):
-        policy = {"default-options": {"size": "16MB"}, "filesystems": {"ext4": command}}
-        assert self.api.api("PUT", "/v1/tenants/tenant1", policy)[0] in (200, 201)
-
-    def volcli(self, *args, code=DONE):
-        """What it prints, or its error."""
-        done = self.api.volcli(*args, check=False)
-        assert done.returncode == code, (args, done.stdout, done.stderr)
-        return done.stdout if code == DONE else done.stderr
-
-    def create(self, name=NAME, *more, code=DONE):
-        return self.volcli("volume", "create", name, *more, code=code)
-
-    def remove(self, name=NAME, code=DONE):
-        return self.volcli("volume", "remove", name, code=code)
-
+class Site(CephSite):
     def phase(self, name=NAME):
         return json.loads(self.volcli("volume", "get", name))["phase"]
-
-    def rbd(self, *args, **more):
-        return self.ceph.rbd("-p", self.pool, *args, **more).stdout
-
-    def content(self, image=IMAGE):
-        return self.storage.path(image).read_bytes()
-
-    def mount(self, name=NAME, use="a"):
-        answer = self.plugin.docker("VolumeDriver.Mount", {"Name": name, "ID": use})
-        assert answer["Err"] == "", answer
-        return pathlib.Path(answer["Mountpoint"])
-
-    def unmount(self, name=NAME, use="a"):
-        assert self.plugin.docker("VolumeDriver.Unmount", {"Name": name, "ID": use}) == {"Err": ""}
-
-    def records(self):
-        return self.api.api("GET", "/v1/volumes")[2]["items"]
 
     def is_clean(self):
         """No volume, and nothing of one."""
@@ -100,11 +33,7 @@ class Site:
 
     def clean(self):
         self.ceph.osd.resume()
-        if self.plugin:
-            self.plugin.clean()
-        if self.master:
-            self.master.stop(9)
-        self.storage.clean()
+        super().clean()
 
 
 @pytest.fixture
@@ -113,7 +42,7 @@ def sites(directory, ceph):
     made = []
 
     def make(kind, *flags, on=ceph, pool=None):
-        made.append(Site(directory / f"s{len(made)}", on, kind, flags, pool or new_pool(on)))
+        made.append(Site(directory / f"s{len(made)}", on, kind, flags, pool))
         return made[-1].start()
 
     yield make

@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images that exist already become volumes: those of the Go system, and those whose record is lost."""
 import contextlib
-import itertools
 import json
 import os
-import pathlib
 import signal
 import subprocess
 
 import pytest
 from support.ceph import Ceph
-from support.ceph_storage import CephImages
-from support.daemons import BIN, Agent, Volmaster, Volplugin, wait_until
+from support.ceph_site import DONE, FAILED, IMAGE, IN_THE_WAY, NAME, NOT_FOUND, USAGE, CephSite, new_pool
+from support.daemons import BIN, wait_until
 
-NAME, IMAGE = "tenant1/v", "tenant1.v"
-DONE, FAILED, USAGE, NOT_FOUND, IN_THE_WAY = 0, 1, 2, 3, 4
 KINDS = pytest.mark.parametrize("kind", ["split", "standalone"])
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -25,47 +20,12 @@ def ceph(tmp_path_factory):
         yield made
 
 
-class Site:
-    """The product on a pool of its own; `api` is volmaster, which with "standalone" is the agent, too."""
-
-    def __init__(self, directory, ceph, kind, pool=None):
-        self.dir = directory
-        self.ceph = ceph
-        self.pool = pool or ceph.make_pool(f"a{next(_numbers)}")
-        self.storage = CephImages(ceph, self.pool, directory)
-        flags = ["--default-pool", "loop=default"]
-        self.master = None
-        if kind == "standalone":
-            self.api = self.plugin = Volplugin(directory / "vp", *flags, storage=self.storage)
-        else:
-            self.api = self.master = Volmaster(directory / "vm", *self.storage.flags, *flags)
-            self.plugin = Agent(directory / "vp", self.master, "n1", *flags, storage=self.storage)
-
-    def start(self, *flags):
-        self.api.start(*flags)
-        if self.plugin is not self.api:
-            self.plugin.start()
-            wait_until(self.plugin.registered, "the agent is connected")
-        policy = {"default-options": {"size": "16MB"}, "filesystems": {"ext4": "mkfs.ext4 -q -m0 %"}}
-        assert self.api.api("PUT", "/v1/tenants/tenant1", policy)[0] in (200, 201)
-        return self
-
-    def volcli(self, *args, code=DONE):
-        done = self.api.volcli(*args, check=False)
-        assert done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
-        return done.stdout if code == DONE else done.stderr
-
+class Site(CephSite):
     def adopt(self, *more, name=NAME, code=DONE):
         return self.volcli("volume", "adopt", name, *more, code=code)
 
     def volume(self, name=NAME):
         return json.loads(self.volcli("volume", "get", name))
-
-    def records(self):
-        return self.api.api("GET", "/v1/volumes")[2]["items"]
-
-    def rbd(self, *args):
-        return self.ceph.rbd("-p", self.pool, *args).stdout
 
     def put(self, content, *flags, image=IMAGE):
         """An image with this content, as the Go system's clusters made them."""
@@ -73,19 +33,11 @@ class Site:
         file.write_bytes(content)
         self.rbd("import", "--no-progress", "--image-feature", "layering", *flags, file, f"{self.pool}/{image}")
 
-    def content(self, image=IMAGE):
-        return self.storage.path(image).read_bytes()
-
     def features(self):
         return json.loads(self.rbd("info", IMAGE, "--format", "json"))["features"]
 
-    def mount(self, name=NAME, use="a"):
-        answer = self.plugin.docker("VolumeDriver.Mount", {"Name": name, "ID": use})
-        assert answer["Err"] == "", answer
-        return pathlib.Path(answer["Mountpoint"])
-
     def unmount(self, name=NAME, use="a"):
-        assert self.plugin.docker("VolumeDriver.Unmount", {"Name": name, "ID": use}) == {"Err": ""}
+        super().unmount(name, use)
         self.plugin.settle()
 
     def expect_refused(self, why, *more, code, name=NAME):
@@ -98,12 +50,6 @@ class Site:
         assert why in error, error
         assert state() == before
 
-    def clean(self):
-        self.plugin.clean()
-        if self.master:
-            self.master.stop(9)
-        self.storage.clean()
-
 
 @pytest.fixture
 def sites(directory, ceph):
@@ -111,7 +57,7 @@ def sites(directory, ceph):
     made = []
 
     def make(kind="split", pool=None):
-        made.append(Site(directory / f"s{len(made)}", ceph, kind, pool))
+        made.append(Site(directory / f"s{len(made)}", ceph, kind, pool=pool))
         return made[-1].start()
 
     yield make
@@ -352,7 +298,7 @@ def test_refuses_features_that_hosts_cannot_map(sites, ext4):
 def test_data_in_another_pool_is_none_of_our_business(sites, ceph, ext4):
     """An image with a data pool: Linux maps it."""
     site = sites()
-    site.put(ext4, "--data-pool", ceph.make_pool(f"a{next(_numbers)}"))
+    site.put(ext4, "--data-pool", new_pool(ceph))
     site.adopt()
     assert (site.mount() / "file").read_text() == "of before"
     site.unmount()
