@@ -176,6 +176,14 @@ void VolpluginCephVolumes::unmount(const std::string& name) {
   plugin_.unmount(fmt::format("{}/{}", kTenant, name));
 }
 
+void VolpluginCephVolumes::snapshot(const std::string& name) {
+  api_.post("/v1/snapshots", fmt::format(R"({{"tenant":"{}","volume":"{}","name":"s"}})", kTenant, name));
+}
+
+void VolpluginCephVolumes::remove_snapshot(const std::string& name) {
+  api_.erase(fmt::format("/v1/snapshots/{}/{}/s", kTenant, name));
+}
+
 void VolpluginCephVolumes::remove(const std::string& name) {
   api_.erase(fmt::format("/v1/volumes/{}/{}", kTenant, name));
 }

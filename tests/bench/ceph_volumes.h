@@ -82,8 +82,8 @@ class CommandCephVolumes {
   std::string mount_point_, device_;
 };
 
-// `volplugin --standalone`: create and remove by REST, as volcli asks for them; mount and unmount by the
-// plugin protocol, as dockerd does.
+// `volplugin --standalone`: create, snapshot and remove by REST, as volcli asks for them; mount and unmount
+// by the plugin protocol, as dockerd does.
 class VolpluginCephVolumes {
  public:
   // `program`: the path of volplugin.
@@ -92,6 +92,8 @@ class VolpluginCephVolumes {
   void create(const std::string& name);
   void mount(const std::string& name);
   void unmount(const std::string& name);
+  void snapshot(const std::string& name);
+  void remove_snapshot(const std::string& name);
   void remove(const std::string& name);
   MilliSeconds mkfs_time() const { return mkfs_.last(); }
 
