@@ -172,6 +172,8 @@ class ControlPlane final : public service::Volmaster {
   Result<> bring_to_rest(const Op& op, const SnapshotRecord& record);
   Result<> forget_snapshots(const Op& op, const model::VolumeId& id);
   Result<> forget_orphans(const Op& op);
+  bool is_orphan(const model::Snapshot& snapshot) const;
+  Result<bool> has_volume(const Op& op, const model::Snapshot& snapshot);
 
   Result<SessionRecord> continue_session(const Op& op, const SessionRecord& held,
                                          const service::OpenSession& request);

@@ -20,7 +20,7 @@ Error no_snapshot(const model::SnapshotId& id) {
 
 Result<model::Record<model::Snapshot>> ControlPlane::get_snapshot(const Op& op, const model::SnapshotId& id) {
   auto record = TRY(look_up(op, parts_.catalog.snapshots, id.text()));
-  if (!record) return no_snapshot(id);
+  if (!record || (is_orphan(record->value) && !TRY(has_volume(op, record->value)))) return no_snapshot(id);
   return record;
 }
 
@@ -31,7 +31,23 @@ Result<service::Page<model::Snapshot>> ControlPlane::list_snapshots(const Op& op
     TRY(get_volume(op, TRY(model::parse_volume_id(query.volume))));
     prefix = query.volume + "/";
   }
-  return parts_.catalog.snapshots.list(prefix, query.after, query.limit);
+  auto page = parts_.catalog.snapshots.list(prefix, query.after, query.limit);
+  std::erase_if(page.items, [this](const auto& record) { return is_orphan(record->value); });
+  return page;
+}
+
+// As far as the cache knows: its volume was removed, or removed and made again.
+bool ControlPlane::is_orphan(const model::Snapshot& snapshot) const {
+  const auto volume = parts_.catalog.volumes.find(snapshot.id.volume.name());
+  return !volume || volume->value.uid != snapshot.volume_uid;
+}
+
+// As the store has it: what the cache says of a volume may be old.
+Result<bool> ControlPlane::has_volume(const Op& op, const model::Snapshot& snapshot) {
+  const std::string name = snapshot.id.volume.name();
+  if (!settings_.alone) TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, name));
+  const auto volume = parts_.catalog.volumes.find(name);
+  return volume && volume->value.uid == snapshot.volume_uid;
 }
 
 Result<> ControlPlane::remove_snapshot(const Op& op, const model::SnapshotId& id) {
@@ -126,13 +142,8 @@ Result<> ControlPlane::forget_orphans(const Op& op) {
   const auto page = parts_.catalog.snapshots.list("", orphans_after_, kPage);
   orphans_after_ = page.next;
   for (const auto& record : page.items) {
-    if (record->value.phase != model::SnapshotPhase::ready) continue;
-    const std::string volume = record->value.id.volume.name();
-    const auto known = parts_.catalog.volumes.find(volume);
-    if (known && known->value.uid == record->value.volume_uid) continue;
-    TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, volume));
-    const auto now = parts_.catalog.volumes.find(volume);
-    if (now && now->value.uid == record->value.volume_uid) continue;
+    if (record->value.phase != model::SnapshotPhase::ready || !is_orphan(record->value)) continue;
+    if (TRY(has_volume(op, record->value))) continue;
     catalog::Edit edit;
     edit.require(record).erase(parts_.catalog.snapshots, record->value.id.text());
     TRY(parts_.catalog.commit(op, std::move(edit)));

@@ -74,10 +74,15 @@ Result<> ControlPlane::wait_for_others_snapshots(const Op& op, const model::Volu
 // Null: the name is free. Else the snapshot that this very request took before.
 Result<model::Record<model::Snapshot>> ControlPlane::clear_way_to_take(const Op& op,
                                                                        const model::SnapshotId& id) {
-  const auto existing = TRY(look_up(op, parts_.catalog.snapshots, id.text()));
+  // One that only the cache still knows must not be acknowledged.
+  if (!settings_.alone && parts_.catalog.snapshots.find(id.text()))
+    TRY(parts_.catalog.refresh(op, parts_.catalog.snapshots, id.text()));
+  const auto existing = parts_.catalog.snapshots.find(id.text());
   if (!existing) return SnapshotRecord();
   const model::Snapshot& snapshot = existing->value;
-  if (snapshot.phase == model::SnapshotPhase::ready) {
+  // Nor one whose volume is going or gone.
+  if (snapshot.phase == model::SnapshotPhase::ready && TRY(has_volume(op, snapshot))) {
+    TRY(volume_to_snapshot(op, id.volume));
     if (snapshot.operation == op.request_id()) return existing;
     return make_error(Code::already_exists, fmt::format("snapshot '{}' exists already, taken {}", id.text(),
                                                         format_rfc3339(snapshot.taken_at)));

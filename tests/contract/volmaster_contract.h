@@ -75,6 +75,7 @@ class World {
   void end_session(const std::string& id);
   // A record as another volmaster may have left it.
   void put_snapshot(model::Snapshot snapshot);
+  size_t recorded_snapshots() const;
 
  private:
   struct Plane;

@@ -135,6 +135,10 @@ void World::put_snapshot(model::Snapshot snapshot) {
   must(plane_->catalog->commit(op_for(), std::move(edit)));
 }
 
+size_t World::recorded_snapshots() const {
+  return plane_->catalog->snapshots.size();
+}
+
 Result<service::Made> ScriptedStorage::make(const Op& op, const model::Volume& of) {
   std::unique_lock lock(mutex_);
   ++makes_;

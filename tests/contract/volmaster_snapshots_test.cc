@@ -214,12 +214,20 @@ TEST_P(VolmasterSnapshots, HungStorageEndsWithTheDeadline) {
 }
 
 TEST_P(VolmasterSnapshots, RecordsWithoutTheirVolumeAreForgotten) {
-  model::Snapshot orphan = must(take("a"))->value;
+  model::Snapshot orphan = must(take("a", "request-1"))->value;
   orphan.id = id("t1/gone/a");
   world_.put_snapshot(orphan);
-  EXPECT_EQ(recorded({.tenant = "", .after = ""}).size(), 2U);
-  EXPECT_TRUE(world_.control().recover_step(op_for()).empty());
+  orphan.id = id("t1/v/b");
+  orphan.volume_uid = "of an earlier one";
+  world_.put_snapshot(orphan);
   EXPECT_EQ(recorded({.tenant = "", .after = ""}), Names{"t1/v/a"});
+  expect_error(master().get_snapshot(op_for(), id("t1/v/b")), Code::not_found);
+  expect_error(drop("t1/v/b"), Code::not_found);
+  EXPECT_NE(must(take("b", "request-1"))->value.volume_uid, orphan.volume_uid) << "it is not in the way";
+  EXPECT_EQ(world_.recorded_snapshots(), 3U);
+  EXPECT_TRUE(world_.control().recover_step(op_for()).empty());
+  EXPECT_EQ(world_.recorded_snapshots(), 2U);
+  EXPECT_EQ(recorded({.tenant = "", .after = ""}), (Names{"t1/v/a", "t1/v/b"}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Volmaster, VolmasterSnapshots, ::testing::Values(Way::in_process, Way::over_rest),

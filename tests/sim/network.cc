@@ -128,6 +128,23 @@ Result<model::Record<model::Volume>> Network::adopt_volume(const Op& op,
   return adopted;
 }
 
+Result<model::Record<model::Snapshot>> Network::take_snapshot(const Op& op, const model::SnapshotId& id) {
+  const auto removes = courier_.removes_of(id);
+  auto taken = carry<model::Record<model::Snapshot>>(
+      op, "take " + id.text(), id.volume.name(), [id](const Op& its_op, Control& control) {
+        return control.take_snapshot(its_op, {id.volume, id.name});
+      });
+  if (taken) courier_.taken((*taken)->value, removes);
+  return taken;
+}
+
+Result<> Network::remove_snapshot(const Op& op, const model::SnapshotId& id) {
+  return carry<void>(op, "remove " + id.text(), id.volume.name(),
+                     [id, &courier = courier_](const Op& its_op, Control& control) {
+                       return courier.removing(id, [&] { return control.remove_snapshot(its_op, id); });
+                     });
+}
+
 Result<> Network::forget_mount(const Op& op, const service::ForgetMount& request) {
   return carry<void>(
       op, "forget mount of " + request.volume.name(), "",

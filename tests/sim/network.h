@@ -30,6 +30,10 @@ class Courier : public Gate {
   virtual std::uint64_t removes_of(const model::VolumeId& id) = 0;
   virtual void created(const model::Volume& volume, std::uint64_t removes) = 0;
   virtual Result<> removing(const model::VolumeId& id, const std::function<Result<>()>& remove) = 0;
+  // The same of snapshots.
+  virtual std::uint64_t removes_of(const model::SnapshotId& id) = 0;
+  virtual void taken(const model::Snapshot& snapshot, std::uint64_t removes) = 0;
+  virtual Result<> removing(const model::SnapshotId& id, const std::function<Result<>()>& remove) = 0;
   virtual const Clock& clock() const = 0;
 };
 
@@ -52,6 +56,8 @@ class Network final : public service::VolumeRecords {
   Result<model::Record<model::Session>> open_session(const Op& op,
                                                      const service::OpenSession& request) override;
   Result<> renew_session(const Op& op, const model::NodeName& node, const std::string& session) override;
+  Result<model::Record<model::Snapshot>> take_snapshot(const Op& op, const model::SnapshotId& id);
+  Result<> remove_snapshot(const Op& op, const model::SnapshotId& id);
   Result<model::Record<model::Volume>> adopt_volume(const Op& op, const service::AdoptVolume& request);
   Result<> forget_mount(const Op& op, const service::ForgetMount& request);
 

@@ -23,6 +23,15 @@ std::set<std::string> Kernel::uids_in_use() const {
   return uids;
 }
 
+std::set<std::string> Storage::snapshots_of(const std::string& uid) const {
+  std::set<std::string> uids;
+  const auto key = images.find(uid);
+  if (key == images.end()) return uids;
+  if (const auto found = cluster->list_snapshots(key->second))
+    for (const auto& snapshot : *found) uids.insert(snapshot.uid);
+  return uids;
+}
+
 bool Storage::can_write(const std::string& host, const std::string& uid) const {
   const auto key = images.find(uid);
   return key != images.end() && cluster->write(host, key->second).has_value();
@@ -90,6 +99,19 @@ Result<std::unique_ptr<backend::Attachment>> ProcessBackend::attached_here(const
 Result<> ProcessBackend::detach(const Op& op, const backend::ImageKey& key,
                                 std::unique_ptr<backend::Attachment> attachment) {
   return call("detaching an image", [&] { return inner_.detach(op, key, std::move(attachment)); });
+}
+
+Result<backend::Ensured> ProcessBackend::ensure_snapshot(const Op& op, const backend::SnapshotKey& key) {
+  return call("taking a snapshot", [&] { return inner_snapshots().ensure_snapshot(op, key); });
+}
+
+Result<backend::Removed> ProcessBackend::remove_snapshot(const Op& op, const backend::SnapshotKey& key) {
+  return call("removing a snapshot", [&] { return inner_snapshots().remove_snapshot(op, key); });
+}
+
+Result<std::vector<backend::SnapshotInfo>> ProcessBackend::list_snapshots(const Op& op,
+                                                                          const backend::ImageKey& image) {
+  return call("listing snapshots", [&] { return inner_snapshots().list_snapshots(op, image); });
 }
 
 Result<> ProcessBackend::fence(const Op& op, const backend::ImageKey& key, const std::string& host) {

@@ -52,6 +52,8 @@ class Storage {
   std::map<std::string, std::uint64_t> writes;            // uid -> how many succeeded
   std::function<void(const std::string& uid)> on_format;  // before it happens
 
+  // Uids of the snapshots of an image.
+  std::set<std::string> snapshots_of(const std::string& uid) const;
   bool can_write(const std::string& host, const std::string& uid) const;
   void note_device(const std::string& host, const std::string& device, const backend::ImageKey& key);
   std::string uid_on(const std::string& host, const std::string& device) const;
@@ -60,12 +62,16 @@ class Storage {
   std::map<std::pair<std::string, std::string>, std::string> devices_;
 };
 
-class ProcessBackend final : public backend::Backend, private backend::Fencing, private backend::Adoption {
+class ProcessBackend final : public backend::Backend,
+                             private backend::Snapshots,
+                             private backend::Fencing,
+                             private backend::Adoption {
  public:
   ProcessBackend(Storage& storage, Gate& gate, Process& process, const std::string& host)
       : storage_(storage), gate_(gate), process_(process), host_(host), inner_(storage.cluster, host) {}
 
   const backend::Traits& traits() const override { return inner_.traits(); }
+  backend::Snapshots* snapshots() override { return this; }
   backend::Fencing* fencing() override { return this; }
   backend::Adoption* adoption() override { return this; }
   Result<> validate_pool(const std::string& pool) const override { return inner_.validate_pool(pool); }
@@ -81,6 +87,11 @@ class ProcessBackend final : public backend::Backend, private backend::Fencing, 
                   std::unique_ptr<backend::Attachment> attachment) override;
 
  private:
+  Result<backend::Ensured> ensure_snapshot(const Op& op, const backend::SnapshotKey& key) override;
+  Result<backend::Removed> remove_snapshot(const Op& op, const backend::SnapshotKey& key) override;
+  Result<std::vector<backend::SnapshotInfo>> list_snapshots(const Op& op,
+                                                            const backend::ImageKey& image) override;
+  backend::Snapshots& inner_snapshots() { return *static_cast<backend::Backend&>(inner_).snapshots(); }
   Result<> fence(const Op& op, const backend::ImageKey& key, const std::string& host) override;
   Result<> lift(const Op& op, const backend::ImageKey& key, const std::string& host) override;
   Result<backend::FoundImage> find_image(const Op& op, const backend::ImageKey& key) override;

@@ -44,15 +44,17 @@ TEST_P(Regression, StaysMended) {
 
 INSTANTIATE_TEST_SUITE_P(
     Seeds, Regression,
-    testing::Values(1,      // a host that was fenced and lost power was never let in again
-                    191,    // a volume that is gone was acknowledged from a stale cache
-                    193,    // a create under way elsewhere was cleared away, its image left
-                    444,    // another volmaster's record was taken for the own one
-                    208,    // a stale cache kept the record of a host that gave it back after it was fenced
-                    5505,   // an image made by who was overtaken meanwhile stayed when removing it failed
-                    1119,   // an image was deleted although the record had become ready again
-                    1530,   // a late request to mount replaced the claim of who had it mounted
-                    1034),  // a lease was renewed for ever whose session another one had replaced
+    testing::Values(1,     // a host that was fenced and lost power was never let in again
+                    191,   // a volume that is gone was acknowledged from a stale cache
+                    193,   // a create under way elsewhere was cleared away, its image left
+                    444,   // another volmaster's record was taken for the own one
+                    208,   // a stale cache kept the record of a host that gave it back after it was fenced
+                    5505,  // an image made by who was overtaken meanwhile stayed when removing it failed
+                    1119,  // an image was deleted although the record had become ready again
+                    1530,  // a late request to mount replaced the claim of who had it mounted
+                    1034,  // a lease was renewed for ever whose session another one had replaced
+                    27,    // the snapshot of an earlier volume of that name was acknowledged as this one's
+                    46),   // and one of a volume that is being removed
     [](const auto& seed) { return std::to_string(seed.param); });
 
 TEST(Simulation, KeepsItsInvariants) {

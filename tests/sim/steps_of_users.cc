@@ -9,6 +9,7 @@ namespace volplugin::sim {
 namespace {
 
 constexpr std::array kVolumes{"t/x", "t/y", "t/z"};
+constexpr std::array kSnapshots{"s1", "s2"};
 constexpr size_t kMaxContainers = 3;  // of a host
 
 std::string outcome(const auto& result) {
@@ -59,6 +60,20 @@ void World::forget() {
     return master->control.remove_volume(op("volcli"), id, service::RemoveMode::forget_record);
   });
   note("forget {}: {}", id.name(), outcome(forgotten));
+}
+
+void World::take_snapshot() {
+  const auto id =
+      *model::parse_snapshot_id(fmt::format("{}/{}", chance_.of(kVolumes), chance_.of(kSnapshots)));
+  note("take {}", id.text());
+  note("take {}: {}", id.text(), outcome(persons_network_.take_snapshot(op("volcli"), id)));
+}
+
+void World::remove_snapshot() {
+  const auto id =
+      *model::parse_snapshot_id(fmt::format("{}/{}", chance_.of(kVolumes), chance_.of(kSnapshots)));
+  note("remove {}", id.text());
+  note("remove {}: {}", id.text(), outcome(persons_network_.remove_snapshot(op("volcli"), id)));
 }
 
 void World::docker_mount() {

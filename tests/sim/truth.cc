@@ -30,6 +30,7 @@ void Truth::violated(const std::string& what) {
 void Truth::changed(const kv::Event& event) {
   if (const auto name = name_in<model::Volume>(event.key)) volume_changed(*name, event);
   if (const auto name = name_in<model::Mount>(event.key)) mount_changed(*name, event);
+  if (const auto name = name_in<model::Snapshot>(event.key)) snapshot_changed(*name, event);
   if (const auto name = name_in<model::Session>(event.key)) session_changed(*name, event);
 }
 
@@ -47,7 +48,11 @@ std::string Truth::describe(const std::string& key) const {
   }
   if (const auto name = name_in<model::Session>(key))
     if (const auto found = sessions_.find(*name); found != sessions_.end()) return found->second;
-  return key.starts_with("volumes/") || key.starts_with("mounts/") || key.starts_with("sessions/")
+  if (const auto name = name_in<model::Snapshot>(key))
+    if (const auto found = snapshots_.find(*name); found != snapshots_.end())
+      return fmt::format("{} uid {}", to_string(found->second.phase), found->second.uid.substr(0, 4));
+  return key.starts_with("volumes/") || key.starts_with("snapshots/") || key.starts_with("mounts/") ||
+                 key.starts_with("sessions/")
              ? "gone"
              : "changed";
 }
@@ -106,6 +111,8 @@ void Truth::created(const model::Volume& volume, std::uint64_t removes) {
 std::string Truth::begin_remove(const std::string& volume) {
   ++removes_[volume];
   ++removes_under_way_[volume];
+  std::erase_if(promised_snapshots_,
+                [&](const auto& entry) { return entry.first.starts_with(volume + "/"); });
   const auto found = promised_.find(volume);
   std::string uid = found == promised_.end() ? "" : found->second;
   promised_.erase(volume);
@@ -135,6 +142,7 @@ void Truth::check() {
   check_images();
   check_promises();
   check_found();
+  check_snapshots();
 }
 
 // INV-2, INV-4: who can write a volume is the host that mounted it last. Anybody else has an old picture of
@@ -202,6 +210,7 @@ void Truth::check_found() {
 }
 
 void Truth::check_rest() {
+  check_snapshots_at_rest();
   // One that was forgotten may keep its image; an adoption that did not succeed has given it back.
   const std::string owner = storage_.cluster->inspect("", kFoundImage)->uid;
   if (owner != kFoundImage.uid && !ever_ready_.contains(owner))

@@ -32,6 +32,12 @@ class Truth {
   std::string begin_remove(const std::string& volume);
   void end_remove(const std::string& volume, const std::string& promised_uid);
 
+  // The same of snapshots: from the answer of a take until a removal of it, or of its volume, begins.
+  std::uint64_t snapshot_removes_of(const model::SnapshotId& id);
+  void taken(const model::Snapshot& snapshot, std::uint64_t removes);
+  void begin_snapshot_removal(const model::SnapshotId& id);
+  void end_snapshot_removal(const model::SnapshotId& id) { --snapshot_removes_under_way_[id.text()]; }
+
   // Of a mount that was answered with success. `ends`: session_ends() before it.
   void mounted(const Host& host, const std::string& volume, std::uint64_t ends);
   std::uint64_t session_ends(const std::string& node) { return session_ends_[node]; }
@@ -47,6 +53,7 @@ class Truth {
 
  private:
   void volume_changed(const std::string& name, const kv::Event& event);
+  void snapshot_changed(const std::string& name, const kv::Event& event);
   void mount_changed(const std::string& name, const kv::Event& event);
   void session_changed(const std::string& node, const kv::Event& event);
   std::string volume_of(const std::string& uid) const;
@@ -55,6 +62,8 @@ class Truth {
   void check_images();
   void check_promises();
   void check_found();
+  void check_snapshots();
+  void check_snapshots_at_rest();
 
   Storage& storage_;
   const std::deque<Host>& hosts_;
@@ -66,6 +75,10 @@ class Truth {
   std::map<std::string, std::uint64_t> removes_;
   std::map<std::string, int> removes_under_way_;
   std::map<std::string, std::string> promised_;  // volume -> uid
+  std::map<std::string, model::Snapshot> snapshots_;
+  std::map<std::string, std::uint64_t> snapshot_removes_;
+  std::map<std::string, int> snapshot_removes_under_way_;
+  std::map<std::string, std::string> promised_snapshots_;  // snapshot -> uid
   std::set<std::string> ever_ready_;
   std::optional<std::string> violation_;
 };

@@ -139,6 +139,13 @@ Result<> World::removing(const model::VolumeId& id, const std::function<Result<>
   return removed;
 }
 
+Result<> World::removing(const model::SnapshotId& id, const std::function<Result<>()>& remove) {
+  truth_.begin_snapshot_removal(id);
+  const auto removed = remove();
+  truth_.end_snapshot_removal(id);
+  return removed;
+}
+
 void World::let_pass(Millis time) {
   clock_.since_start += time;
   // Leases may end late, by seconds.
@@ -195,6 +202,7 @@ const std::vector<World::Weighed>& World::all_steps() {
       {&World::mend_link, 3, false},      {&World::lose_store, 1, true},
       {&World::find_store, 5, false},     {&World::compact, 1, true},
       {&World::adopt, 3, false},          {&World::forget, 1, false},
+      {&World::take_snapshot, 5, false},  {&World::remove_snapshot, 3, false},
   };
   return steps;
 }

@@ -53,6 +53,11 @@ class World final : public Courier {
   std::uint64_t removes_of(const model::VolumeId& id) override { return truth_.removes_of(id.name()); }
   void created(const model::Volume& volume, std::uint64_t removes) override;
   Result<> removing(const model::VolumeId& id, const std::function<Result<>()>& remove) override;
+  std::uint64_t removes_of(const model::SnapshotId& id) override { return truth_.snapshot_removes_of(id); }
+  void taken(const model::Snapshot& snapshot, std::uint64_t removes) override {
+    truth_.taken(snapshot, removes);
+  }
+  Result<> removing(const model::SnapshotId& id, const std::function<Result<>()>& remove) override;
   const Clock& clock() const override { return clock_; }
 
   void step();
@@ -77,6 +82,8 @@ class World final : public Courier {
   void force_remove();
   void adopt();
   void forget();
+  void take_snapshot();
+  void remove_snapshot();
   void mount_on(Host& host, const std::string& volume);
   void stop_container(Host& host, size_t number);
   // steps_of_programs.cc

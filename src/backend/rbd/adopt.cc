@@ -57,10 +57,10 @@ Result<RbdBackend::Foundling> RbdBackend::look_at(const Work& work) {
   // `rbd rename` leaves the notes under the old name.
   auto noted = parse_notes(TRY(work.ceph.notes(pool, "")));
   found.notes = noted[name];
-  if (is_of(found.notes, *image)) found.noted_as = name;
+  if (is_of(found.notes, image->id)) found.noted_as = name;
   for (auto& [other, notes] : noted)
-    if (found.noted_as.empty() && is_of(notes, *image)) found.noted_as = other, found.notes = notes;
-  TRY(refuse_if_open(work, found.notes, image->watchers));
+    if (found.noted_as.empty() && is_of(notes, image->id)) found.noted_as = other, found.notes = notes;
+  TRY(refuse_if_open(work, found.notes, TRY(work.ceph.watchers(pool, image->id))));
   // An automatic lock goes with its client, which would have the image open.
   const auto locked = found.has_lock ? std::nullopt : TRY(work.ceph.lock_owner(pool, name));
   if (locked)
@@ -73,8 +73,8 @@ Result<RbdBackend::Foundling> RbdBackend::look_at(const Work& work) {
 
 Result<> RbdBackend::adopt_image(const Work& work, const FoundImage& found) {
   const auto notes = TRY(read_notes(work));
-  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
-  if (image && is_of(notes, *image) && notes.owned_by(work.key.uid)) return {};
+  const auto id = TRY(work.ceph.image_id(work.key.pool, work.key.image));
+  if (id && is_of(notes, *id) && notes.owned_by(work.key.uid)) return {};
   const auto now = TRY(look_at(work));
   const std::string owner = now.noted_as.empty() ? "" : now.notes.owner->uid;
   if (now.image.id != found.id || owner != found.owner) return changed(work.key);

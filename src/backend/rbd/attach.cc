@@ -54,18 +54,19 @@ Result<std::optional<LocalImage>> RbdBackend::remembered(const ImageKey& key) co
 Result<std::unique_ptr<Attachment>> RbdBackend::attach_image(const Work& work) {
   // The notes first: whoever is noted there has the image open when it is looked at, or is gone.
   const auto notes = TRY(read_notes(work));
-  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
-  if (!image) return make_error(Code::not_found, fmt::format("image '{}' does not exist", name_of(work.key)));
-  TRY(require_ours(work.key, notes, *image));
-  const LocalImage here = local(work.key, image->id);
+  const auto id = TRY(work.ceph.image_id(work.key.pool, work.key.image));
+  if (!id) return make_error(Code::not_found, fmt::format("image '{}' does not exist", name_of(work.key)));
+  TRY(require_ours(work.key, notes, *id));
+  const LocalImage here = local(work.key, *id);
   TRY(clear_earlier(work, here));
   const bool mapped = TRY(mapper_->anything_left(here));
   if (mapped && !TRY(remembered(work.key)))
     return make_error(
         Code::busy,
         fmt::format("image '{}' is mapped on this host by somebody else: unmap it first", name_of(work.key)));
-  TRY(make_way(work, notes, image->watchers, mapped));
-  return map_and_note(work, here, *image, mapped ? Clients() : image->watchers);
+  const Clients open_by = TRY(work.ceph.watchers(work.key.pool, *id));
+  TRY(make_way(work, notes, open_by, mapped));
+  return map_and_note(work, here, mapped ? Clients() : open_by);
 }
 
 // An earlier image of that name may still be mapped here: it was removed while this host could not be
@@ -108,12 +109,12 @@ Result<> RbdBackend::make_way(const Work& work, const ImageNotes& notes, const C
 
 // `others`: clients that had the image open before it was mapped here.
 Result<std::unique_ptr<Attachment>> RbdBackend::map_and_note(const Work& work, const LocalImage& image,
-                                                             const CephImage& found, const Clients& others) {
+                                                             const Clients& others) {
   TRY(os::ensure_directory(image.directory, kDirectoryMode));
   TRY(os::write_file_atomically(memory_file(image), fmt::format("{} {}\n", work.key.uid, image.id), kFileMode,
                                 os::Durability::none));
   auto mapped = mapper_->map(work.op, image);
-  auto noted = mapped ? note_holding(work, image, found, others) : Result<>(mapped.error());
+  auto noted = mapped ? note_holding(work, image, others) : Result<>(mapped.error());
   if (noted) noted = confirm_holding(work);
   if (noted) return mapped;
   if (mapped && TRY(os::in_use((*mapped)->device())))
@@ -130,8 +131,7 @@ Result<std::unique_ptr<Attachment>> RbdBackend::map_and_note(const Work& work, c
 // Through which client this host holds the image. One that the mapper cannot name has it open since it was
 // mapped, and is no other host's. A volmaster that takes a snapshot right now has it open, too, and goes
 // again.
-Result<> RbdBackend::note_holding(const Work& work, const LocalImage& image, const CephImage& found,
-                                  const Clients& others) {
+Result<> RbdBackend::note_holding(const Work& work, const LocalImage& image, const Clients& others) {
   Clients clients;
   if (const auto known = TRY(mapper_->client_of(image))) {
     clients = {*known};
@@ -139,7 +139,7 @@ Result<> RbdBackend::note_holding(const Work& work, const LocalImage& image, con
     const auto notes = TRY(read_notes(work));
     const Op patience = work.op.with_timeout(kSnapshotTime);
     do {
-      clients = TRY(work.ceph.watchers(found));
+      clients = TRY(work.ceph.watchers(image.pool, image.id));
       std::erase_if(clients, [&](const auto& client) {
         return contains(others, client) || held_for_another(notes, config_.host, client);
       });
@@ -185,7 +185,8 @@ Result<> RbdBackend::shut_out_dead(const Work& work) {
   const auto notes = TRY(read_notes(work));
   const auto mine = notes.holders.find(config_.host);
   if (mine == notes.holders.end() || notes.fenced.contains(config_.host)) return {};
-  const auto open_by = TRY(work.ceph.watchers(work.key.pool, work.key.image));
+  const auto id = TRY(work.ceph.image_id(work.key.pool, work.key.image));
+  const auto open_by = id ? TRY(work.ceph.watchers(work.key.pool, *id)) : Clients();
   const auto owner = TRY(work.ceph.lock_owner(work.key.pool, work.key.image));
   Clients dead = mine->second;
   std::erase_if(dead, [&](const auto& client) { return !contains(open_by, client) && owner != client; });

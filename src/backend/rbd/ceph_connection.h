@@ -35,9 +35,7 @@ inline constexpr Millis kCephConnectTimeout{10'000};
 struct CephImage {
   std::string id;  // of this image; another one of the same name has another
   Bytes size;
-  std::vector<std::string> watchers;  // as CephConnection::watchers()
   bool has_snapshots = false;
-  std::shared_ptr<void> opened;  // open for reading, which nobody sees; ends before the connection
 };
 
 struct CephSnapshot {
@@ -65,6 +63,8 @@ class CephConnection {
                                 std::uint64_t features) = 0;
   // nullopt: no such image. Errors: unsupported (of the format that has no id).
   virtual Result<std::optional<CephImage>> find_image(const std::string& pool, const std::string& image) = 0;
+  // Its id alone, which is two questions. nullopt: no such image. Errors: unsupported (as above).
+  virtual Result<std::optional<std::string>> image_id(const std::string& pool, const std::string& image) = 0;
   // Names of all images.
   virtual Result<std::vector<std::string>> image_names(const std::string& pool) = 0;
   // librbd's numbers, RBD_FEATURE_*. Errors: not_found.
@@ -85,10 +85,9 @@ class CephConnection {
   virtual Result<> clear_remains(const std::string& pool, const std::string& image,
                                  const std::string& id) = 0;
 
-  // Clients that have the image open for writing: "10.0.0.1:0/3123". No such image: empty.
-  virtual Result<std::vector<std::string>> watchers(const std::string& pool, const std::string& image) = 0;
-  // The same now, of an image that was looked at before.
-  virtual Result<std::vector<std::string>> watchers(const CephImage& image) = 0;
+  // Clients that have the image of that id open for writing: "10.0.0.1:0/3123". No such image: empty. One
+  // question.
+  virtual Result<std::vector<std::string>> watchers(const std::string& pool, const std::string& id) = 0;
   // The client that has the exclusive lock, or nothing.
   virtual Result<std::optional<std::string>> lock_owner(const std::string& pool,
                                                         const std::string& image) = 0;

@@ -19,8 +19,8 @@ void add(Clients& clients, const Clients& more) {
 
 Result<> RbdBackend::fence_host(const Work& work, const std::string& host) {
   auto notes = TRY(read_notes(work));
-  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
-  if (!image || !notes.owned_by(work.key.uid))
+  const auto id = TRY(work.ceph.image_id(work.key.pool, work.key.image));
+  if (!id || !notes.owned_by(work.key.uid))
     return make_error(Code::not_found, fmt::format("image '{}/{}' of volume {} does not exist", work.key.pool,
                                                    work.key.image, work.key.uid));
   const std::string name = note::fenced(work.key.image, host);

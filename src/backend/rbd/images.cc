@@ -14,8 +14,8 @@ namespace {
 constexpr std::uint64_t kFeatures = 1 | 4 | 8 | 16 | 32;
 constexpr int kMaxTries = 8;
 
-Error foreign(const ImageKey& key, const ImageNotes& notes, const CephImage& image) {
-  if (is_of(notes, image))
+Error foreign(const ImageKey& key, const ImageNotes& notes, const std::string& id) {
+  if (is_of(notes, id))
     return make_error(Code::permission_denied, fmt::format("image '{}' belongs to volume {}, not to {}",
                                                            name_of(key), notes.owner->uid, key.uid));
   return make_error(Code::permission_denied,
@@ -24,49 +24,53 @@ Error foreign(const ImageKey& key, const ImageNotes& notes, const CephImage& ima
 
 }  // namespace
 
-bool is_of(const ImageNotes& notes, const CephImage& image) {
-  return notes.owner && notes.owner->image_id == image.id;
+bool is_of(const ImageNotes& notes, const std::string& image_id) {
+  return notes.owner && notes.owner->image_id == image_id;
 }
 
 std::string name_of(const ImageKey& key) {
   return key.pool + "/" + key.image;
 }
 
-Result<> require_ours(const ImageKey& key, const ImageNotes& notes, const CephImage& image) {
-  if (is_of(notes, image) && notes.owned_by(key.uid)) return {};
-  return foreign(key, notes, image);
+Result<> require_ours(const ImageKey& key, const ImageNotes& notes, const std::string& image_id) {
+  if (is_of(notes, image_id) && notes.owned_by(key.uid)) return {};
+  return foreign(key, notes, image_id);
 }
 
 Result<EnsureOutcome> RbdBackend::ensure_image(const Work& work, Bytes size) {
   for (int tries = 1;; ++tries) {
     TRY(work.op.check("making an image"));
     const auto notes = TRY(read_notes(work));
-    const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
-    auto made = image ? accept(work, notes, *image, size) : make_image(work, notes, size);
+    const auto id = TRY(work.ceph.image_id(work.key.pool, work.key.image));
+    auto made = id ? accept(work, notes, *id, size) : make_image(work, notes, size);
     // Somebody else changed the note or made an image meanwhile.
     if (made || made.error().code != Code::conflict || tries == kMaxTries) return made;
   }
 }
 
-Result<EnsureOutcome> RbdBackend::accept(const Work& work, const ImageNotes& notes, const CephImage& image,
+Result<EnsureOutcome> RbdBackend::accept(const Work& work, const ImageNotes& notes, const std::string& id,
                                          Bytes size) {
   const bool unfinished = notes.owned_by(work.key.uid) && notes.owner->image_id.empty();
   const auto taken = [&](const std::string& why) {
     return make_error(Code::already_exists, fmt::format("the name is taken: {}", why));
   };
-  if (!unfinished && !require_ours(work.key, notes, image))
-    return taken(foreign(work.key, notes, image).message);
-  if (image.size != size)
+  const auto changed = [&] {
+    return make_error(Code::conflict, fmt::format("image '{}' was changed meanwhile", name_of(work.key)));
+  };
+  if (!unfinished && !require_ours(work.key, notes, id)) return taken(foreign(work.key, notes, id).message);
+  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
+  if (!image || image->id != id) return changed();
+  if (image->size != size)
     return make_error(Code::already_exists, fmt::format("image '{}' exists with {} bytes instead of {}",
-                                                        name_of(work.key), image.size.count, size.count));
+                                                        name_of(work.key), image->size.count, size.count));
   if (!unfinished) return EnsureOutcome{Ensured::already_there, size};
   // Ours, of a call that was cut short, or made by somebody else in that instant: only if it was never used.
-  if (image.has_snapshots || !image.watchers.empty() ||
+  if (image->has_snapshots || !TRY(work.ceph.watchers(work.key.pool, id)).empty() ||
       TRY(work.ceph.used(work.key.pool, work.key.image)) != Bytes{})
     return taken(fmt::format("image '{}' is in use and was not made by volplugin", name_of(work.key)));
   if (!TRY(work.ceph.replace_note(work.key.pool, note::owner(work.key.image), note::value_of(*notes.owner),
-                                  note::value_of(ImageOwner{work.key.uid, image.id}))))
-    return make_error(Code::conflict, fmt::format("image '{}' was changed meanwhile", name_of(work.key)));
+                                  note::value_of(ImageOwner{work.key.uid, id}))))
+    return changed();
   return EnsureOutcome{Ensured::already_there, size};
 }
 
@@ -92,15 +96,14 @@ Result<EnsureOutcome> RbdBackend::make_noted_image(const Work& work, const std::
   };
   const auto made = work.ceph.create_image(work.key.pool, work.key.image, size, kFeatures);
   if (!made && made.error().code == Code::already_exists) {
-    if (!TRY(work.ceph.find_image(work.key.pool, work.key.image)))
+    if (!TRY(work.ceph.image_id(work.key.pool, work.key.image)))
       TRY(work.ceph.clear_remains(work.key.pool, work.key.image, ""));
     return changed();
   }
   TRY(made);
-  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
-  if (!image) return changed();
-  if (!TRY(work.ceph.replace_note(work.key.pool, name, begun,
-                                  note::value_of(ImageOwner{work.key.uid, image->id}))))
+  const auto id = TRY(work.ceph.image_id(work.key.pool, work.key.image));
+  if (!id) return changed();
+  if (!TRY(work.ceph.replace_note(work.key.pool, name, begun, note::value_of(ImageOwner{work.key.uid, *id}))))
     return changed();
   return EnsureOutcome{Ensured::created, size};
 }
@@ -130,27 +133,34 @@ Result<Removed> RbdBackend::remove_image(const Work& work) {
       return make_error(Code::busy, fmt::format("image '{}' is attached", name_of(work.key)));
     TRY(let_go(work.op, work.key, *here));
   }
-  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
-  if (image) {
+  const auto id = TRY(work.ceph.image_id(work.key.pool, work.key.image));
+  if (id) {
     const bool unfinished = notes.owned_by(work.key.uid) && notes.owner->image_id.empty() &&
                             TRY(work.ceph.used(work.key.pool, work.key.image)) == Bytes{};
-    if (!unfinished) TRY(require_ours(work.key, notes, *image));
-    TRY(refuse_if_open(work, notes, image->watchers));
-    if (image->has_snapshots) TRY(remove_snapshots(work));
-    const auto removed = work.ceph.remove_image(work.key.pool, work.key.image);
-    if (!removed && removed.error().code == Code::busy)
-      TRY(refuse_if_open(work, notes, TRY(work.ceph.watchers(*image))));
-    if (!removed && removed.error().code != Code::not_found) return removed.error();
+    if (!unfinished) TRY(require_ours(work.key, notes, *id));
+    TRY(refuse_if_open(work, notes, TRY(work.ceph.watchers(work.key.pool, *id))));
+    TRY(remove_with_snapshots(work, notes, *id));
   }
   if (notes.owner && !notes.owned_by(work.key.uid))
     return Removed::already_gone;  // the notes are of another one
-  if (!image && notes.owner)
-    TRY(work.ceph.clear_remains(work.key.pool, work.key.image, notes.owner->image_id));
+  if (!id && notes.owner) TRY(work.ceph.clear_remains(work.key.pool, work.key.image, notes.owner->image_id));
   std::vector<std::string> names;
   for (const auto& [name, unused] : TRY(work.ceph.notes(work.key.pool, note::all_of(work.key.image))))
     names.push_back(name);
   TRY(work.ceph.erase_notes(work.key.pool, names));
-  return image ? Removed::removed : Removed::already_gone;
+  return id ? Removed::removed : Removed::already_gone;
+}
+
+// Most images have none: only when Ceph refuses is it asked why.
+Result<> RbdBackend::remove_with_snapshots(const Work& work, const ImageNotes& notes, const std::string& id) {
+  for (bool last = false;; last = true) {
+    const auto removed = work.ceph.remove_image(work.key.pool, work.key.image);
+    if (removed || removed.error().code == Code::not_found) return {};
+    if (removed.error().code != Code::busy) return removed;
+    TRY(refuse_if_open(work, notes, TRY(work.ceph.watchers(work.key.pool, id))));
+    if (last) return removed;
+    TRY(remove_snapshots(work));
+  }
 }
 
 // `clients`: those that have the image open. Errors: busy, naming them.
@@ -193,7 +203,7 @@ Result<std::optional<ImageInfo>> RbdBackend::inspect_image(const Work& work) {
   const auto used = work.ceph.used(work.key.pool, work.key.image);
   if (!used && used.error().code == Code::not_found) return std::optional<ImageInfo>();
   return std::optional(
-      ImageInfo{work.key.image, is_of(notes, *image) ? notes.owner->uid : "", image->size, TRY(used)});
+      ImageInfo{work.key.image, is_of(notes, image->id) ? notes.owner->uid : "", image->size, TRY(used)});
 }
 
 }  // namespace volplugin::backend

@@ -84,12 +84,13 @@ class RbdBackend final : public Backend, private Snapshots, private Fencing, pri
 
   // images.cc
   static Result<EnsureOutcome> ensure_image(const Work& work, Bytes size);
-  static Result<EnsureOutcome> accept(const Work& work, const ImageNotes& notes, const CephImage& image,
+  static Result<EnsureOutcome> accept(const Work& work, const ImageNotes& notes, const std::string& id,
                                       Bytes size);
   static Result<EnsureOutcome> make_image(const Work& work, const ImageNotes& notes, Bytes size);
   static Result<EnsureOutcome> make_noted_image(const Work& work, const std::string& begun, Bytes size);
   static Result<> refuse_if_too_big(const Work& work, Bytes size);
   Result<Removed> remove_image(const Work& work);
+  static Result<> remove_with_snapshots(const Work& work, const ImageNotes& notes, const std::string& id);
   static Result<> remove_snapshots(const Work& work);
   static Result<> refuse_if_open(const Work& work, const ImageNotes& notes, const Clients& clients);
   static Result<std::optional<ImageInfo>> inspect_image(const Work& work);
@@ -112,9 +113,8 @@ class RbdBackend final : public Backend, private Snapshots, private Fencing, pri
   Result<std::unique_ptr<Attachment>> attach_image(const Work& work);
   Result<> make_way(const Work& work, const ImageNotes& notes, const Clients& open_by, bool mapped);
   Result<std::unique_ptr<Attachment>> map_and_note(const Work& work, const LocalImage& image,
-                                                   const CephImage& found, const Clients& others);
-  Result<> note_holding(const Work& work, const LocalImage& image, const CephImage& found,
-                        const Clients& others);
+                                                   const Clients& others);
+  Result<> note_holding(const Work& work, const LocalImage& image, const Clients& others);
   Result<> confirm_holding(const Work& work);
   Result<> detach_image(const Op& op, const ImageKey& key, std::unique_ptr<Attachment> attachment);
   Result<> let_go(const Op& op, const ImageKey& key, const LocalImage& image);
@@ -154,8 +154,8 @@ class RbdBackend final : public Backend, private Snapshots, private Fencing, pri
 // "pool/image", as rbd writes it.
 std::string name_of(const ImageKey& key);
 // Whether the notes are about this very image.
-bool is_of(const ImageNotes& notes, const CephImage& image);
+bool is_of(const ImageNotes& notes, const std::string& image_id);
 // Whether the image is that of the key. Errors: permission_denied, naming whose it is.
-Result<> require_ours(const ImageKey& key, const ImageNotes& notes, const CephImage& image);
+Result<> require_ours(const ImageKey& key, const ImageNotes& notes, const std::string& image_id);
 
 }  // namespace volplugin::backend

@@ -29,9 +29,9 @@ Result<> RbdBackend::check_snapshot(const SnapshotKey& key) const {
 Result<Ensured> RbdBackend::take_snapshot(const Work& work, const SnapshotKey& key) {
   const auto notes = TRY(read_notes(work));
   if (!notes.owned_by(work.key.uid) || notes.owner->image_id.empty()) {
-    const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
-    if (!image) return no_image(work.key);
-    TRY(require_ours(work.key, notes, *image));
+    const auto id = TRY(work.ceph.image_id(work.key.pool, work.key.image));
+    if (!id) return no_image(work.key);
+    TRY(require_ours(work.key, notes, *id));
   }
   const auto taken =
       work.ceph.take_snapshot(work.key.pool, work.key.image, notes.owner->image_id, snapshot_name(key));
@@ -58,9 +58,9 @@ Result<Removed> RbdBackend::drop_snapshot(const Work& work, const SnapshotKey& k
 Result<std::vector<SnapshotInfo>> RbdBackend::snapshots_in(const Work& work) {
   std::vector<SnapshotInfo> found;
   const auto notes = TRY(read_notes(work));
-  const auto image = TRY(work.ceph.find_image(work.key.pool, work.key.image));
-  if (!image) return found;
-  TRY(require_ours(work.key, notes, *image));
+  const auto id = TRY(work.ceph.image_id(work.key.pool, work.key.image));
+  if (!id) return found;
+  TRY(require_ours(work.key, notes, *id));
   for (const auto& snapshot : TRY(work.ceph.snapshots(work.key.pool, work.key.image)))
     if (auto words = parse_snapshot_name(snapshot.name))
       found.push_back({std::move(words->name), std::move(words->uid), snapshot.size});

@@ -121,15 +121,18 @@ Result<> UserspaceMapper::start_server(const Op& op, const LocalImage& image) {
 }
 
 Result<std::unique_ptr<Attachment>> UserspaceMapper::map(const Op& op, const LocalImage& image) {
-  if (auto present = TRY(find(image))) {
+  // What is mapped has its file; looking for all else takes a while.
+  std::error_code failed;
+  const bool fresh = !std::filesystem::exists(file_of(image), failed) && !failed;
+  if (auto present = fresh ? nullptr : TRY(find(image))) {
     if (served(image)) return present;
     if (TRY(os::in_use(present->device())))
       return make_error(Code::unavailable,
                         fmt::format("the process behind '{}' ({}) has died: stop the containers that use it",
                                     present->device(), kServer));
   }
-  if (!served(image)) {
-    TRY(unmap(op, image));  // what a server left that died
+  if (fresh || !served(image)) {
+    if (!fresh) TRY(unmap(op, image));  // what a server left that died
     TRY(start_server(op, image));
   }
   const auto file = TRY(os::open_file(file_of(image), O_RDWR));

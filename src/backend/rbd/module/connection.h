@@ -9,6 +9,9 @@
 
 namespace volplugin::backend {
 
+// Of an image that has no id.
+Error old_format(const std::string& pool, const std::string& image);
+
 class LibrbdConnection final : public CephConnection {
  public:
   static Result<std::unique_ptr<CephConnection>> open(const CephSettings& settings);
@@ -22,6 +25,7 @@ class LibrbdConnection final : public CephConnection {
   Result<> create_image(const std::string& pool, const std::string& image, Bytes size,
                         std::uint64_t features) override;
   Result<std::optional<CephImage>> find_image(const std::string& pool, const std::string& image) override;
+  Result<std::optional<std::string>> image_id(const std::string& pool, const std::string& image) override;
   Result<std::vector<std::string>> image_names(const std::string& pool) override;
   Result<std::uint64_t> features(const std::string& pool, const std::string& image) override;
   Result<> enable_features(const std::string& pool, const std::string& image,
@@ -32,8 +36,7 @@ class LibrbdConnection final : public CephConnection {
   Result<> remove_image(const std::string& pool, const std::string& image) override;
   Result<> clear_remains(const std::string& pool, const std::string& image, const std::string& id) override;
 
-  Result<std::vector<std::string>> watchers(const std::string& pool, const std::string& image) override;
-  Result<std::vector<std::string>> watchers(const CephImage& image) override;
+  Result<std::vector<std::string>> watchers(const std::string& pool, const std::string& id) override;
   Result<std::optional<std::string>> lock_owner(const std::string& pool, const std::string& image) override;
   Result<> break_lock(const std::string& pool, const std::string& image, const std::string& owner) override;
   Result<> blocklist(const std::string& client, std::chrono::seconds time) override;

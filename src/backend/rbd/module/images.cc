@@ -72,18 +72,12 @@ Result<> LibrbdConnection::create_image(const std::string& pool, const std::stri
 
 Result<std::optional<CephImage>> LibrbdConnection::find_image(const std::string& pool,
                                                               const std::string& image) {
-  auto opened = TRY(open_image(pool, image, Access::read_only));
-  if (!opened) return std::optional<CephImage>();
-  const auto handle = std::make_shared<ImageHandle>(std::move(*opened));
-  CephImage found{.opened = handle};
+  const auto handle = TRY(open_image(pool, image, Access::read_only));
+  if (!handle) return std::optional<CephImage>();
+  CephImage found;
   std::array<char, 128> id{};
-  std::uint8_t old_format = 0;
-  if (rbd_get_old_format(handle->get(), &old_format) >= 0 && old_format != 0)
-    return make_error(
-        Code::unsupported,
-        fmt::format("image '{0}/{1}' has the old format 1: copy it (rbd cp {0}/{1} {0}/{1}.new), and rename "
-                    "the copy to '{1}'",
-                    pool, image));
+  std::uint8_t is_old = 0;
+  if (rbd_get_old_format(handle->get(), &is_old) >= 0 && is_old != 0) return old_format(pool, image);
   int failed = rbd_get_id(handle->get(), id.data(), id.size());
   if (failed >= 0) failed = rbd_get_size(handle->get(), &found.size.count);
   rbd_snap_info_t end{};  // room for none: librbd ends its list with an empty one
@@ -93,7 +87,6 @@ Result<std::optional<CephImage>> LibrbdConnection::find_image(const std::string&
   if (failed < 0) return failure(failed, fmt::format("looking at image '{}/{}'", pool, image));
   found.id = id.data();
   found.has_snapshots = listed == -ERANGE;
-  found.watchers = TRY_CTX(watchers(found), "image '{}/{}'", pool, image);
   return std::optional(std::move(found));
 }
 
@@ -174,27 +167,6 @@ Result<> LibrbdConnection::clear_remains(const std::string& pool, const std::str
   if (failed >= 0 || failed == -ENOENT) return {};
   return failure(failed, fmt::format("clearing away what is left of image '{}/{}'", pool, image),
                  Effect::unknown);
-}
-
-Result<std::vector<std::string>> LibrbdConnection::watchers(const std::string& pool,
-                                                            const std::string& image) {
-  const auto found = TRY(find_image(pool, image));
-  return found ? found->watchers : std::vector<std::string>();
-}
-
-Result<std::vector<std::string>> LibrbdConnection::watchers(const CephImage& image) {
-  const rbd_image_t opened = std::static_pointer_cast<ImageHandle>(image.opened)->get();
-  std::vector<std::string> clients;
-  for (size_t room = 16;; room *= 2) {
-    std::vector<rbd_image_watcher_t> found(room);
-    size_t count = room;
-    const int failed = rbd_watchers_list(opened, found.data(), &count);
-    if (failed == -ERANGE) continue;
-    if (failed < 0) return failure(failed, "looking who has it open");
-    for (size_t i = 0; i < count; ++i) clients.emplace_back(found[i].addr);
-    rbd_watchers_list_cleanup(found.data(), count);
-    return clients;
-  }
 }
 
 Result<std::optional<std::string>> LibrbdConnection::lock_owner(const std::string& pool,
