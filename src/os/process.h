@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only place that starts programs. No shell, an environment from scratch, no inherited descriptor,
-// own process group, capped output, and an end at the Op's deadline or, by TERM, with this process. Any thread, any number at once.
+// own process group, capped output, and an end at the Op's deadline or, by TERM, with this process. Any
+// thread, any number at once.
 #pragma once
 
 #include "base/bytes.h"
