@@ -287,6 +287,15 @@ def test_refuses_an_image_without_a_file_system(sites, ext4):
     site.adopt()
 
 
+def test_image_of_the_old_format_is_refused_and_stays(sites, monkeypatch):
+    monkeypatch.setenv("RBD_FORCE_ALLOW_V1", "1")  # else rbd makes none any more
+    site = sites()
+    site.rbd("create", "--size", "16", "--image-format", "1", IMAGE)
+    site.expect_refused("has the old format 1: copy it", code=FAILED)
+    assert "has the old format 1" in site.create(code=FAILED)
+    assert site.records() == [] and site.storage.images() == [IMAGE] and site.storage.notes() == []
+
+
 def test_refuses_features_that_hosts_cannot_map(sites, ext4):
     site = sites()
     site.put(ext4, "--image-feature", "exclusive-lock", "--image-feature", "journaling")

@@ -2,10 +2,12 @@
 // What only the ceph driver has to cope with, on a real cluster.
 #include "backend/fencing.h"
 #include "backend/rbd/rbd_backend.h"
+#include "os/file.h"
 #include "os/scratch.h"
 #include "tests/contract/backend_suite.h"
 #include "tests/contract/ceph_cluster.h"
 #include "tests/contract/ceph_environment.h"
+#include "tests/contract/child_process.h"
 #include "tests/contract/device_start.h"
 
 #include <array>
@@ -244,6 +246,29 @@ TEST_P(CephImages, SnapshotsOfOthersAreNotVolplugins) {
     EXPECT_EQ(code_of(snapshots.ensure_snapshot(make_op(), {key(), "a", no_uuid})), Code::invalid_argument);
   for (const char* bad : {"", "a@b", "a/b"})
     EXPECT_EQ(code_of(snapshots.ensure_snapshot(make_op(), {key(), bad, uid})), Code::invalid_argument);
+}
+
+// As a volmaster that takes a snapshot, or a person with rbd: when this host is cut off, they are not.
+TEST_P(CephImages, WhoeverHadTheImageOpenBeforeIsNotThisHost) {
+  make(here());
+  const os::ScratchDir dir;
+  ChildProcess other;
+  other.start({"qemu-storage-daemon", "--blockdev",
+               "driver=rbd,node-name=image,pool=pool,image=tenant.volume,user=admin,conf=" + ceph().conf()},
+              dir / "log");
+  ASSERT_TRUE(os::wait_until([] { return is_watched(); }));
+  const std::string others = client_of_there();
+  auto device = attach(here());
+  ceph().rados({"-p", "pool", "getomapval", "volplugin_notes", "tenant.volume/holder/host1", dir / "value"});
+  const auto noted = os::read_file(dir / "value");
+  ASSERT_TRUE(noted);
+  EXPECT_FALSE(noted->empty());
+  EXPECT_FALSE(noted->contains(others)) << *noted;
+  ASSERT_TRUE(here().detach(make_op(), key(), std::move(device)));
+  other.kill();
+  ceph().ceph({"osd", "blocklist", "add", others});  // or its watch would last for another half minute
+  EXPECT_TRUE(os::wait_until([] { return !is_watched(); }));
+  ceph().ceph({"osd", "blocklist", "rm", others});
 }
 
 TEST_P(CephImages, AUserWithoutRightsIsToldSo) {
