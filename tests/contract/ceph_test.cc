@@ -123,6 +123,9 @@ TEST_P(CephImages, AnImageThatSomebodyMadeAnewIsNotOurs) {
   EXPECT_EQ(code_of(here().remove(make_op(), key())), Code::permission_denied);
   EXPECT_EQ(code_of(here().ensure(make_op(), key(), Bytes::mib(8))), Code::already_exists);
   EXPECT_TRUE(here().list(make_op(), "pool")->empty());
+  const SnapshotKey snapshot{key(), "a", "00000001-0000-4000-8000-000000000000"};
+  EXPECT_EQ(code_of(here().snapshots()->ensure_snapshot(make_op(), snapshot)), Code::not_found);
+  EXPECT_EQ(ceph().rbd({"snap", "ls", "pool/tenant.volume"}), "");
 }
 
 TEST_F(CephDriver, AHostThatWasSwitchedOffShutsItsEarlierSelfOut) {

@@ -151,16 +151,26 @@ Result<Removed> RbdBackend::remove_image(const Work& work) {
   return id ? Removed::removed : Removed::already_gone;
 }
 
-// Most images have none: only when Ceph refuses is it asked why.
+// Most images have none: only when Ceph refuses is it asked why. Once they are gone the volume is not what it
+// was, and a removal that does not end has had an effect.
 Result<> RbdBackend::remove_with_snapshots(const Work& work, const ImageNotes& notes, const std::string& id) {
-  for (bool last = false;; last = true) {
+  // False: it has snapshots.
+  const auto attempt = [&]() -> Result<bool> {
     const auto removed = work.ceph.remove_image(work.key.pool, work.key.image);
-    if (removed || removed.error().code == Code::not_found) return {};
-    if (removed.error().code != Code::busy) return removed;
+    if (removed || removed.error().code == Code::not_found) return true;
+    if (removed.error().code != Code::busy) return removed.error();
     TRY(refuse_if_open(work, notes, TRY(work.ceph.watchers(work.key.pool, id))));
-    if (last) return removed;
-    TRY(remove_snapshots(work));
-  }
+    return false;
+  };
+  if (TRY(attempt())) return {};
+  TRY(remove_snapshots(work));
+  const auto removed = attempt();
+  if (removed && *removed) return {};
+  Error why =
+      removed ? make_error(Code::busy, fmt::format("image '{}' has got another snapshot", name_of(work.key)))
+              : removed.error();
+  why.effect = Effect::unknown;
+  return why;
 }
 
 // `clients`: those that have the image open. Errors: busy, naming them.
@@ -188,10 +198,12 @@ Result<> RbdBackend::remove_snapshots(const Work& work) {
   const auto kept = std::ranges::find_if(snapshots, &CephSnapshot::needed);
   if (kept != snapshots.end()) return needed(*kept);
   for (const auto& snapshot : snapshots) {
-    TRY(work.op.check("removing snapshots"));
-    const auto removed = work.ceph.remove_snapshot(work.key.pool, work.key.image, snapshot.name);
-    if (!removed && removed.error().code == Code::busy) return needed(snapshot);
-    if (!removed && removed.error().code != Code::not_found) return removed;
+    auto removed = work.op.check("removing snapshots");
+    if (removed) removed = work.ceph.remove_snapshot(work.key.pool, work.key.image, snapshot.name);
+    if (removed || removed.error().code == Code::not_found) continue;
+    if (removed.error().code == Code::busy) removed = needed(snapshot);
+    if (&snapshot != &snapshots.front()) removed.error().effect = Effect::unknown;  // some are gone
+    return removed;
   }
   return {};
 }
