@@ -47,6 +47,7 @@ class Table {
   std::vector<model::Record<T>> list_not_at_rest() const {
     const std::shared_lock lock(mutex_);
     std::vector<model::Record<T>> items;
+    items.reserve(not_at_rest_.size());
     for (const auto& name : not_at_rest_) items.push_back(records_.at(name));
     return items;
   }

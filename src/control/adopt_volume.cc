@@ -125,7 +125,7 @@ Result<> ControlPlane::release_overtaken(const Op& op, const model::Volume& volu
   TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, volume.id.name()));
   const auto now = parts_.catalog.volumes.find(volume.id.name());
   if (now && now->value.uid == volume.uid && now->value.phase != model::Phase::adopting) return {};
-  const auto released = release_image(op, volume);
+  auto released = release_image(op, volume);
   if (released || now) return released;
   TRY(put_back(op, volume, released.error()));
   return released;

@@ -173,7 +173,7 @@ Result<> ControlPlane::drop_overtaken(const Op& op, const model::Volume& volume)
   TRY(parts_.catalog.refresh(op, parts_.catalog.volumes, volume.id.name()));
   const auto now = parts_.catalog.volumes.find(volume.id.name());
   if (now && now->value.uid == volume.uid && now->value.phase == model::Phase::ready) return {};
-  const auto removed = work_of(volume)->remove(op, volume);
+  auto removed = work_of(volume)->remove(op, volume);
   if (removed || now) return removed;
   model::Volume left = volume;
   left.phase = model::Phase::failed;

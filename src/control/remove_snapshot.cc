@@ -75,7 +75,7 @@ Result<> ControlPlane::bring_to_rest(const Op& op, const SnapshotRecord& record)
         fmt::format("snapshot '{}' was changed meanwhile: look at it and try again", removing.id.text()));
   const auto pending = catalog::as_committed(std::move(removing), TRY(revision));
   TRY(faults::hit(Fault::snapshot_removing));
-  const auto removed = finish_snapshot_removal(op, pending);
+  auto removed = finish_snapshot_removal(op, pending);
   const bool was_ready = record->value.phase == model::SnapshotPhase::ready;
   if (removed || !was_ready || removed.error().code != Code::busy || removed.error().effect != Effect::none)
     return removed;

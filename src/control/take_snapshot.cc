@@ -31,7 +31,7 @@ Result<model::Record<model::Snapshot>> ControlPlane::take_snapshot(const Op& op,
     const auto volume = TRY(volume_to_snapshot(op, id.volume));
     TRY_CTX(snapshots_of(volume->value), "volume '{}'", id.volume.name());
     if (auto taken = TRY(clear_way_to_take(op, id))) return taken;
-    const auto recorded = record_taking(op, volume, id);
+    auto recorded = record_taking(op, volume, id);
     if (recorded) return TRY_CTX(take_recorded(op, volume, *recorded), "taking snapshot '{}'", id.text());
     // Another volmaster changed the volume, or was first, of which our cache did not know yet.
     if (recorded.error().code != Code::conflict || tries == kMaxTries) return recorded;
@@ -77,7 +77,7 @@ Result<model::Record<model::Snapshot>> ControlPlane::clear_way_to_take(const Op&
   // One that only the cache still knows must not be acknowledged.
   if (!settings_.alone && parts_.catalog.snapshots.find(id.text()))
     TRY(parts_.catalog.refresh(op, parts_.catalog.snapshots, id.text()));
-  const auto existing = parts_.catalog.snapshots.find(id.text());
+  auto existing = parts_.catalog.snapshots.find(id.text());
   if (!existing) return SnapshotRecord();
   const model::Snapshot& snapshot = existing->value;
   // Nor one whose volume is going or gone.
@@ -132,14 +132,14 @@ Result<model::Record<model::Snapshot>> ControlPlane::take_recorded(const Op& op,
 
 Result<> ControlPlane::undo_taking(const Op& op, const SnapshotRecord& record) {
   const model::Snapshot& snapshot = record->value;
-  const auto undone = bring_to_rest(op, record);
+  auto undone = bring_to_rest(op, record);
   if (undone || undone.error().code != Code::conflict) return undone;
   TRY(parts_.catalog.refresh(op, parts_.catalog.snapshots, snapshot.id.text()));
   const auto now = parts_.catalog.snapshots.find(snapshot.id.text());
   // Recorded after all, though nobody answered.
   if (now && now->value.uid == snapshot.uid && now->value.phase == model::SnapshotPhase::ready) return undone;
   // Another volmaster thought that this one was gone, and may have looked before there was a snapshot.
-  const auto removed = remove_from_storage(op, snapshot);
+  auto removed = remove_from_storage(op, snapshot);
   if (removed || now) return removed;
   model::Snapshot left = snapshot;
   left.phase = model::SnapshotPhase::removing;
