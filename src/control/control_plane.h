@@ -170,7 +170,8 @@ class ControlPlane final : public service::Volmaster {
   Result<> remove_from_storage(const Op& op, const model::Snapshot& snapshot);
   Result<> finish_snapshot_removal(const Op& op, const SnapshotRecord& record);
   Result<> bring_to_rest(const Op& op, const SnapshotRecord& record);
-  Result<> forget_snapshots(const Op& op, const model::VolumeId& id);
+  Result<> forget_snapshots(const Op& op, const model::Volume& volume);
+  Result<> forget_records(const Op& op, const std::vector<SnapshotRecord>& records);
   Result<> forget_orphans(const Op& op);
   bool is_orphan(const model::Snapshot& snapshot) const;
   Result<bool> has_volume(const Op& op, const model::Snapshot& snapshot);

@@ -105,10 +105,10 @@ Result<> ControlPlane::finish_snapshot_removal(const Op& op, const SnapshotRecor
   return faults::hit(Fault::snapshot_forgotten);
 }
 
-// With its volume the snapshot went, too.
+// With its volume the snapshot went, too; whether that is so the store knows, and not the cache.
 Result<> ControlPlane::remove_from_storage(const Op& op, const model::Snapshot& snapshot) {
-  const auto volume = TRY(look_up(op, parts_.catalog.volumes, snapshot.id.volume.name()));
-  if (!volume || volume->value.uid != snapshot.volume_uid) return {};
+  if (is_orphan(snapshot) && !TRY(has_volume(op, snapshot))) return {};
+  const auto volume = TRY(get_volume(op, snapshot.id.volume));
   auto& snapshots = *TRY(snapshots_of(volume->value));
   TRY(snapshots.remove_snapshot(op, {executor::key_of(volume->value), snapshot.id.name.str(), snapshot.uid}));
   return {};
@@ -125,15 +125,15 @@ Result<backend::Snapshots*> ControlPlane::snapshots_of(const model::Volume& volu
                     fmt::format("backend '{}' takes no snapshots", volume.options.backend));
 }
 
-// The records of what goes, or went, with its volume.
-Result<> ControlPlane::forget_snapshots(const Op& op, const model::VolumeId& id) {
-  for (;;) {
-    const auto page = parts_.catalog.snapshots.list(id.name() + "/", "", kBatch);
-    if (page.items.empty()) return {};
-    catalog::Edit edit;
-    for (const auto& record : page.items) edit.erase(parts_.catalog.snapshots, record->value.id.text());
-    TRY(parts_.catalog.commit(op, std::move(edit)));
-  }
+// The records of what goes, or went, with the volume; not those of a later one of its name.
+Result<> ControlPlane::forget_snapshots(const Op& op, const model::Volume& volume) {
+  service::Page<model::Snapshot> page;
+  do {
+    page = parts_.catalog.snapshots.list(volume.id.name() + "/", page.next, kBatch);
+    std::erase_if(page.items, [&](const auto& record) { return record->value.volume_uid != volume.uid; });
+    TRY(forget_records(op, page.items));
+  } while (!page.next.empty());
+  return {};
 }
 
 // A snapshot may have been recorded by another volmaster when this one forgot those of a volume and did not
@@ -143,11 +143,19 @@ Result<> ControlPlane::forget_orphans(const Op& op) {
   orphans_after_ = page.next;
   for (const auto& record : page.items) {
     if (record->value.phase != model::SnapshotPhase::ready || !is_orphan(record->value)) continue;
-    if (TRY(has_volume(op, record->value))) continue;
-    catalog::Edit edit;
-    edit.require(record).erase(parts_.catalog.snapshots, record->value.id.text());
-    TRY(parts_.catalog.commit(op, std::move(edit)));
+    if (!TRY(has_volume(op, record->value))) TRY(forget_records(op, {record}));
   }
+  return {};
+}
+
+// Those that were changed meanwhile stay: forget_orphans() looks at them again.
+Result<> ControlPlane::forget_records(const Op& op, const std::vector<SnapshotRecord>& records) {
+  if (records.empty()) return {};
+  catalog::Edit edit;
+  for (const auto& record : records)
+    edit.require(record).erase(parts_.catalog.snapshots, record->value.id.text());
+  const auto erased = parts_.catalog.commit(op, std::move(edit));
+  if (!erased && erased.error().code != Code::conflict) return erased.error();
   return {};
 }
 

@@ -29,11 +29,10 @@ Result<> ControlPlane::remove_volume(const Op& op, const model::VolumeId& id, se
   const auto record = TRY(look_up(op, parts_.catalog.volumes, id.name()));
   if (!record) return no_volume(id);
   if (mode == service::RemoveMode::forget_record) {
-    TRY(forget_snapshots(op, id));
     catalog::Edit edit;
     edit.require(record).erase(parts_.catalog.volumes, id.name());
     TRY(parts_.catalog.commit(op, std::move(edit)));
-    return {};
+    return forget_snapshots(op, record->value);
   }
   TRY(refuse_if_mounted(op, id));
   if (mode == service::RemoveMode::if_ephemeral && !record->value.options.ephemeral) return {};
@@ -100,7 +99,7 @@ Result<> ControlPlane::delete_volume(const Op& op, const VolumeRecord& record) {
 Result<> ControlPlane::finish_removal(const Op& op, const VolumeRecord& record) {
   const auto mine = TRY(take_charge(op, record));
   TRY_CTX(work_of(mine->value)->remove(op, mine->value), "removing volume '{}'", mine->value.id.name());
-  TRY(forget_snapshots(op, mine->value.id));
+  TRY(forget_snapshots(op, mine->value));
   catalog::Edit edit;
   edit.require(mine).erase(parts_.catalog.volumes, mine->value.id.name());
   TRY(parts_.catalog.commit(op, std::move(edit)));

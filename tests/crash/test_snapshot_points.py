@@ -102,13 +102,19 @@ def names_after(point, repeated=False):
     return {"kept"}
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_crash_then_recovery(system, volume, point):
+def crash(system, point):
+    """The process dies at the point and is started again; the call that it died of."""
     call = prepare(system, point)
     system.arm(point, "abort")
     assert call(system, "s") is None
     assert system.wait_for_death(point) == ABORTED
     system.disarm(point)
+    return call
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_crash_then_recovery(system, volume, point):
+    crash(system, point)
     check_at_rest(system, names_after(point))
     check_whole_life(system, volume)
 
@@ -116,11 +122,7 @@ def test_crash_then_recovery(system, volume, point):
 @pytest.mark.parametrize("point", POINTS)
 def test_crash_then_the_same_call_again(system, volume, point):
     """The call meets recovery: it does what was asked for, or finds it done."""
-    call = prepare(system, point)
-    system.arm(point, "abort")
-    assert call(system, "s") is None
-    assert system.wait_for_death(point) == ABORTED
-    system.disarm(point)
+    call = crash(system, point)
     assert call(system, "s") in ([409 if point in THERE else 201] if point in TAKING else [204, 404])
     check_at_rest(system, names_after(point, repeated=True))
     check_whole_life(system, volume)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stands beside images in a Ceph pool, where other programs can write too. Input: lines "name=value"; a
-// line without '=' is the name of a snapshot.
+// line without '=' is the name of a snapshot. All of it is also taken for the id of an image.
+#include "backend/rbd/encoded_id.h"
 #include "backend/rbd/image_notes.h"
 #include "backend/rbd/snapshot_name.h"
 
@@ -10,6 +11,8 @@
 using namespace volplugin;
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  if (const auto id = backend::decode_image_id(bytes); id && id->size() + 4 != size) std::abort();
   std::istringstream lines(std::string(reinterpret_cast<const char*>(data), size));
   backend::Notes notes;
   for (std::string line; std::getline(lines, line);) {

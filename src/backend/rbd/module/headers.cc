@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the objects of an image tell without opening it. Their names are part of the format that librbd and
 // Linux share (rbd_types.h in both).
+#include "backend/rbd/encoded_id.h"
 #include "backend/rbd/module/connection.h"
 
 #include <cerrno>
@@ -14,22 +15,11 @@ namespace {
 
 constexpr char kIdObject[] = "rbd_id.", kHeaderObject[] = "rbd_header.";
 constexpr char kOldHeader[] = ".rbd";
-constexpr size_t kMaxId = 128;
 
 librados::IoCtx in_cpp(const PoolHandle& pool) {
   librados::IoCtx context;
   librados::IoCtx::from_rados_ioctx_t(pool.get(), context);
   return context;
-}
-
-// A length of 32 bits, low byte first, and so many bytes.
-std::optional<std::string> decode(const librados::bufferlist& answer) {
-  const std::string bytes = answer.to_str();
-  if (bytes.size() < 4) return std::nullopt;
-  size_t length = 0;
-  for (size_t i = 0; i < 4; ++i) length |= size_t(static_cast<unsigned char>(bytes[i])) << (8 * i);
-  if (length == 0 || length > kMaxId || bytes.size() != 4 + length) return std::nullopt;
-  return bytes.substr(4);
 }
 
 }  // namespace
@@ -54,7 +44,7 @@ Result<std::optional<std::string>> LibrbdConnection::image_id(const std::string&
     if (failed >= 0) return old_format(pool, image);
   }
   if (failed < 0) return failure(failed, what());
-  auto id = decode(answer);
+  auto id = decode_image_id(answer.to_str());
   if (!id) return make_error(Code::corrupt, what() + ": its id cannot be read");
   // One that was cut short while it was made or removed has a name, and cannot be opened.
   failed = rados_stat(handle.get(), (kHeaderObject + *id).c_str(), nullptr, nullptr);
