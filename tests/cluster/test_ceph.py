@@ -174,3 +174,23 @@ def test_rebooted_host_uses_its_own_volume_at_once(cluster, hosts):
     first.engine.cli("rm", "-f", "writer")
     done = run(second, "cat /mnt/again")
     assert done.stdout == "again\n", done
+
+
+def test_takeover_by_hand_leaves_a_lost_host_alone(cluster, hosts):
+    """takeover=manual: nobody is cut off, and a host that comes back goes on."""
+    first, second, third = hosts
+    third.volcli("volume", "remove", X)
+    third.volcli("volume", "create", X, "--opt", "takeover=manual")
+    start_writer(first)
+    first.freeze()
+    try:
+        wait_until(lambda: "takeover is manual" in run(second, "true").stderr, "host2 is told what to do", 4 * TTL)
+        assert cluster.ceph.blocklist() == [] and f"{IMAGE}/fenced/host1" not in cluster.ceph.note_names()
+    finally:
+        first.thaw()
+    written = lines(first)
+    wait_until(lambda: lines(first) > written, "the container goes on writing", 60)
+    wait_until(lambda: refused(second, first), "host1 holds it as before", 60)
+    written = lines(first)
+    first.docker("stop", "writer")
+    is_whole(run(second, "cat /mnt/log").stdout, written)
