@@ -182,10 +182,12 @@ def test_takeover_by_hand_leaves_a_lost_host_alone(cluster, hosts):
     third.volcli("volume", "remove", X)
     third.volcli("volume", "create", X, "--opt", "takeover=manual")
     start_writer(first)
+    before = set(cluster.ceph.blocklist())  # of an earlier test: who died stays cut off until the entry ends
     first.freeze()
     try:
         wait_until(lambda: "takeover is manual" in run(second, "true").stderr, "host2 is told what to do", 4 * TTL)
-        assert cluster.ceph.blocklist() == [] and f"{IMAGE}/fenced/host1" not in cluster.ceph.note_names()
+        assert set(cluster.ceph.blocklist()) <= before
+        assert f"{IMAGE}/fenced/host1" not in cluster.ceph.note_names()
     finally:
         first.thaw()
     written = lines(first)
