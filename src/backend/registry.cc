@@ -30,6 +30,11 @@ Error bad_value(const std::string& name, const std::string& value, const char* a
                     fmt::format("option '{}' is '{}' but must be {}", name, value, allowed));
 }
 
+Result<bool> parse_flag(const std::string& name, const std::string& value) {
+  if (value != "true" && value != "false") return bad_value(name, value, "true or false");
+  return value == "true";
+}
+
 Opened open_loop(const BackendSettings& settings, const Options& options, const Clock&) {
   LoopConfig config{.pools_dir = settings.data_dir + "/pools", .pools = {}};
   constexpr std::string_view kPool = "pool.", kOvercommit = "overcommit.";
@@ -41,12 +46,10 @@ Opened open_loop(const BackendSettings& settings, const Options& options, const 
       if (!value.starts_with('/')) return bad_value(name, value, "an absolute path");
       config.pools[name.substr(kPool.size())].directory = value;
     } else if (name.starts_with(kOvercommit)) {
-      if (value != "true" && value != "false") return bad_value(name, value, "true or false");
       config.pools[name.substr(kOvercommit.size())].overcommit =
-          value == "true" ? Overcommit::yes : Overcommit::no;
+          TRY(parse_flag(name, value)) ? Overcommit::yes : Overcommit::no;
     } else if (name == "shared") {
-      if (value != "true" && value != "false") return bad_value(name, value, "true or false");
-      config.scope = value == "true" ? Scope::cluster : Scope::host_local;
+      config.scope = TRY(parse_flag(name, value)) ? Scope::cluster : Scope::host_local;
     } else {
       return unknown_option(name);
     }
@@ -95,6 +98,8 @@ Opened open_ceph(const BackendSettings& settings, const Options& options, const 
     } else if (name == "attach") {
       if (!ways.contains(value)) return bad_value(name, value, "auto, krbd or userspace");
       config.attach = ways.at(value);
+    } else if (name == "exclusive") {
+      config.exclusive = TRY(parse_flag(name, value));
     } else if (!take_credential(config.ceph, pools, name, value)) {
       return unknown_option(name);
     }

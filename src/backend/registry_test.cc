@@ -62,6 +62,7 @@ TEST(Registry, NamesWhatIsWrong) {
   EXPECT_NE(message_for({{"sim", {{"scope", "galaxy"}}}}).find("galaxy"), std::string::npos);
   EXPECT_NE(message_for({{"ceph", {{"conf", "ceph.conf"}}}}).find("absolute"), std::string::npos);
   EXPECT_NE(message_for({{"ceph", {{"attach", "nbd"}}}}).find("krbd"), std::string::npos);
+  EXPECT_NE(message_for({{"ceph", {{"exclusive", "no"}}}}).find("'exclusive' is 'no'"), std::string::npos);
   EXPECT_NE(message_for({{"ceph", {{"keyrings", "/x"}}}}).find("'keyrings'"), std::string::npos);
   EXPECT_NE(message_for({{"ceph", {{"id.a b", "x"}}}}).find("a b"), std::string::npos);
 }

@@ -87,8 +87,8 @@ Result<> Executor::remove(const Op& op, const model::Volume& volume) {
   return faults::hit(Fault::remove_image_removed);
 }
 
-Result<bool> Executor::is_mounted(const model::VolumeId& id) {
-  return TRY(filesystems_.mounted(mount_point(id))).has_value();
+Result<bool> Executor::is_mounted(const Op& op, const model::VolumeId& id) {
+  return TRY(filesystems_.mounted(op, mount_point(id))).has_value();
 }
 
 Result<> Executor::mount(const Op& op, const model::Volume& volume) {
@@ -106,7 +106,7 @@ Result<> Executor::attach_and_mount(const Op& op, backend::Backend& backend, con
   const std::string where = mount_point(volume.id);
   auto attachment = TRY(backend.attach(op, key_of(volume)));
   TRY(faults::hit(Fault::mount_attached));
-  if (const auto present = TRY(filesystems_.mounted(where))) {
+  if (const auto present = TRY(filesystems_.mounted(op, where))) {
     if (!filesystems_.same_device(present->device, attachment->device()))
       return make_error(Code::conflict, fmt::format("{} shows {}, not this volume; unmount it by hand", where,
                                                     present->device));
@@ -115,7 +115,7 @@ Result<> Executor::attach_and_mount(const Op& op, backend::Backend& backend, con
   }
   TRY(op.check("mounting"));
   if (volume.layout == model::Layout::root) return {};
-  return filesystems_.ensure_directory(data_path(volume));
+  return filesystems_.ensure_directory(op, data_path(volume));
 }
 
 Result<Unmounted> Executor::unmount(const Op& op, const model::Volume& volume) {
@@ -123,11 +123,11 @@ Result<Unmounted> Executor::unmount(const Op& op, const model::Volume& volume) {
   // Held across umount, so that the device cannot be reused for another image before we ask about it.
   auto attachment = TRY(backend.attached_here(op, key_of(volume)));
   const std::string where = mount_point(volume.id);
-  if (const auto present = TRY(filesystems_.mounted(where));
+  if (const auto present = TRY(filesystems_.mounted(op, where));
       present && (!attachment || !filesystems_.same_device(present->device, attachment->device())))
     return make_error(Code::conflict, fmt::format("{} shows {}, not this volume; unmount it by hand", where,
                                                   present->device));
-  TRY(filesystems_.unmount(where));
+  TRY(filesystems_.unmount(op, where));
   TRY(faults::hit(Fault::unmount_unmounted));
   if (!attachment) return Unmounted::released;
   const auto detached = backend.detach(op, key_of(volume), std::move(attachment));

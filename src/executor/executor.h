@@ -42,7 +42,7 @@ class Executor final : public service::StorageWork {
   // Unmounts and detaches. Errors: busy when files are open in this namespace (still mounted then).
   Result<Unmounted> unmount(const Op& op, const model::Volume& volume);
 
-  Result<bool> is_mounted(const model::VolumeId& id);
+  Result<bool> is_mounted(const Op& op, const model::VolumeId& id);
   // Where the file system is mounted, and what containers get of it.
   std::string mount_point(const model::VolumeId& id) const;
   std::string data_path(const model::Volume& volume) const;

@@ -6,6 +6,7 @@
 #include "backend/sim/sim_cluster.h"
 #include "executor/filesystems.h"
 
+#include <latch>
 #include <map>
 #include <mutex>
 #include <set>
@@ -21,8 +22,12 @@ class FakeFilesystems final : public Filesystems {
   // What a test can make the machine look like.
   std::set<std::string> used_in_containers;  // mount points
   bool engine_sees_mounts = true;
-  bool open_files = false;   // umount says busy
-  std::string mkfs_refuses;  // non-empty: what mkfs prints when it fails
+  bool open_files = false;  // umount says busy
+  struct Hang {
+    std::latch begun, answers;
+  };
+  std::map<std::string, Hang*> hanging;  // mount points whose umount says that it begins, and waits
+  std::string mkfs_refuses;              // non-empty: what mkfs prints when it fails
 
   Result<bool> is_blank(const Op&, const std::string&) override { return true; }
   Result<std::string> make(const Op&, const std::string&, const std::string& command) override {
@@ -36,23 +41,27 @@ class FakeFilesystems final : public Filesystems {
     mounts_[mount_point] = {device, TRY(cluster_->use_device(host_, device))};
     return {};
   }
-  Result<> unmount(const std::string& mount_point) override {
+  Result<> unmount(const Op&, const std::string& mount_point) override {
     if (open_files && mounts_.contains(mount_point)) return make_error(Code::busy, "open files");
+    if (const auto found = hanging.find(mount_point); found != hanging.end()) {
+      found->second->begun.count_down();
+      found->second->answers.wait();
+    }
     mounts_.erase(mount_point);
     return {};
   }
-  Result<std::optional<MountedAt>> mounted(const std::string& mount_point) override {
+  Result<std::optional<MountedAt>> mounted(const Op&, const std::string& mount_point) override {
     const auto found = mounts_.find(mount_point);
     if (found == mounts_.end()) return std::optional<MountedAt>();
     return std::optional(MountedAt{found->second.device});
   }
   bool same_device(const std::string& first, const std::string& second) override { return first == second; }
-  Result<> ensure_directory(const std::string&) override { return {}; }
+  Result<> ensure_directory(const Op&, const std::string&) override { return {}; }
   Result<bool> visible_to(pid_t, const std::string&) override { return engine_sees_mounts; }
   Result<bool> used_elsewhere(const std::string& mount_point) override {
     return used_in_containers.contains(mount_point);
   }
-  Result<bool> expire(const std::string& mount_point) override {
+  Result<bool> expire(const Op&, const std::string& mount_point) override {
     if (!mounts_.contains(mount_point)) return true;
     if (marked_.insert(mount_point).second) return false;
     marked_.erase(mount_point);

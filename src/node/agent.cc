@@ -23,6 +23,7 @@ Agent::Agent(AgentParts parts, AgentSettings settings, std::unique_ptr<Journal> 
     : parts_(std::move(parts)),
       settings_(std::move(settings)),
       journal_(std::move(journal)),
+      bulkhead_(parts_.clock, settings_.most_per_pool),
       started_at_(parts_.clock.wall()),
       session_(parts_.records, parts_.clock, settings_.host) {}
 
@@ -58,6 +59,17 @@ Result<> Agent::remove(const Op& op, const std::string& name) {
   const std::lock_guard lock(cache_mutex_);
   cache_.erase(id.name());
   return {};
+}
+
+// Which pool a call has to do with: that of what is mounted here, or was seen last.
+std::string Agent::pool_of(const model::VolumeId& id) const {
+  const auto name = [](const model::Volume& volume) {
+    return fmt::format("pool '{}' of backend '{}'", volume.options.pool, volume.options.backend);
+  };
+  if (const auto entry = journal_->find(id)) return name(entry->volume);
+  const std::lock_guard lock(cache_mutex_);
+  const auto cached = cache_.find(id.name());
+  return cached == cache_.end() ? "volumes that were not seen before" : name(cached->second->value);
 }
 
 Result<std::string> Agent::path(const Op& op, const std::string& name) {

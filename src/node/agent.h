@@ -18,6 +18,7 @@
 // Threads: any; one call at a time per volume (queue), different volumes in parallel.
 #pragma once
 
+#include "base/bulkhead.h"
 #include "base/keyed_queue.h"
 #include "executor/executor.h"
 #include "node/journal.h"
@@ -30,6 +31,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 
 namespace volplugin::node {
 
@@ -40,6 +42,7 @@ struct AgentSettings {
   std::string version;
   std::vector<std::string> backends;
   HostIdentity host{};
+  size_t most_per_pool = 24;  // calls that wait for one pool at once, of the 64 that Docker may have
   Millis mount_wait{0};  // how long a mount waits for a volume that another host holds, if it does not say
   // The rule for names of volumes.
   std::function<Result<model::VolumeId>(std::string_view)> parse_name = [](std::string_view text) {
@@ -98,6 +101,7 @@ class Agent final : public service::VolumeService {
   Result<> check_visible(const model::VolumeId& id, std::optional<pid_t> engine);
   void count_use(JournalEntry& entry, const model::MountId& use);
   bool lost_unmounts(const JournalEntry& entry) const;
+  std::string pool_of(const model::VolumeId& id) const;
 
   Result<> finish_unmount(const Op& op, const JournalEntry& entry);
   void tell_volmaster(const Op& op, const JournalEntry& entry, const std::string& message);
@@ -117,9 +121,11 @@ class Agent final : public service::VolumeService {
   AgentSettings settings_;
   std::unique_ptr<Journal> journal_;
   KeyedQueue queue_;
+  Bulkhead bulkhead_;
   WallTime started_at_;
   SessionKeeper session_;
   std::atomic<bool> lost_told_ = false;
+  std::set<std::string> slow_;   // volumes that recovery had no patience with; its thread only
   std::mutex settling_;          // one thread at a time; of the next two
   std::string settled_session_;  // under which everything mounted here is held
   SteadyTime look_again_{};

@@ -9,6 +9,7 @@
 #include "kv/memory/memory_store.h"
 
 #include <filesystem>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -49,14 +50,14 @@ class AgentTest : public testing::Test {
     clock_.advance(Millis(1000));
     agent_ = std::move(*Agent::open({*control_, *executor_, filesystems_, clock_,
                                      [this](const std::string& warning) { warnings_.push_back(warning); }},
-                                    {node("host1"), dir_, "boot-1", "test", {"sim"}}));
+                                    {node("host1"), dir_, "boot-1", "test", {"sim"}, {}, 2}));
   }
   Result<std::string> mount(const std::string& id) {
     clock_.advance(Millis(10));
     return agent_->mount(op(), {"t/v", id, 1});
   }
   void unmount(const std::string& id) { EXPECT_TRUE(agent_->unmount(op(), "t/v", id)); }
-  bool mounted() { return executor_->is_mounted(volume()).value(); }
+  bool mounted() { return executor_->is_mounted(op(), volume()).value(); }
   bool attached() {
     const auto record = catalog_->volumes.find("t/v");
     return record && !cluster_->attached_hosts("host1", {"pool", "t.v", record->value.uid}).empty();
@@ -148,6 +149,36 @@ TEST_F(AgentTest, ABusyDeviceIsFinishedInTheBackground) {
   EXPECT_FALSE(attached());
 }
 
+TEST_F(AgentTest, APoolThatHangsLeavesPlaceForOthers) {
+  for (const char* name : {"t/a", "t/b", "t/c"}) {
+    ASSERT_TRUE(agent_->create(op(), name, {}));
+    ASSERT_TRUE(agent_->mount(op(), {name, "1", 1}));
+  }
+  ASSERT_TRUE(agent_->create(op(), "t/elsewhere", {{"pool", "another"}}));
+  executor::FakeFilesystems::Hang hang{std::latch(2), std::latch(1)};
+  filesystems_.hanging = {{"/mounts/t.a", &hang}, {"/mounts/t.b", &hang}};
+  std::vector<std::jthread> waiting;
+  for (const char* name : {"t/a", "t/b"})
+    waiting.emplace_back([&, name] { EXPECT_TRUE(agent_->unmount(op(Millis(60'000)), name, "1")); });
+  hang.begun.wait();
+  EXPECT_EQ(agent_->mount(op(Millis(500)), {"t/v", "1", 1}).error().code, Code::deadline_exceeded)
+      << "both are taken, and there is hope";
+  clock_.advance(Bulkhead::kPatience);
+  const auto refused = mount("1");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::unavailable);
+  EXPECT_NE(refused.error().message.find("pool 'pool' of backend 'sim'"), std::string::npos);
+  EXPECT_TRUE(agent_->unmount(op(), "t/c", "1")) << "Docker need not wait for that";
+  EXPECT_TRUE(executor_->is_mounted(op(), *model::parse_volume_id("t/c")).value());
+  EXPECT_TRUE(agent_->mount(op(), {"t/elsewhere", "1", 1}));
+  EXPECT_TRUE(agent_->unmount(op(), "t/elsewhere", "1"));
+  hang.answers.count_down();
+  waiting.clear();
+  agent_->recover_step(op());
+  EXPECT_FALSE(executor_->is_mounted(op(), *model::parse_volume_id("t/c")).value());
+  EXPECT_TRUE(mount("1"));
+}
+
 TEST_F(AgentTest, AVolumeBeingUnmountedCanBeMountedAgain) {
   ASSERT_TRUE(mount("a"));
   auto pinned = cluster_->use_device("host1", "/dev/sim0");
@@ -196,7 +227,7 @@ TEST_F(AgentTest, AnEngineThatDoesNotSeeTheMountGetsAnErrorAndNothingStays) {
 
 TEST_F(AgentTest, ARebootReleasesTheRecordsOfTheLifeBefore) {
   ASSERT_TRUE(mount("a"));
-  ASSERT_TRUE(filesystems_.unmount(where()));
+  ASSERT_TRUE(filesystems_.unmount(op(), where()));
   cluster_->crash_host("host1");
   std::filesystem::remove_all(dir_);  // what another boot id does to the journal
   start_agent();

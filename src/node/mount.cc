@@ -35,9 +35,10 @@ Error not_visible(const std::string& path) {
 Result<std::string> Agent::mount(const Op& op, const service::MountRequest& request) {
   const auto id = TRY(settings_.parse_name(request.name));
   const auto use = TRY(model::MountIdTag::parse(request.mount_id));
+  const auto place = TRY(bulkhead_.enter(op, pool_of(id)));
   const auto turn = TRY(queue_.enter(op, id.name()));
   auto entry = journal_->find(id);
-  if (entry && TRY(parts_.executor.is_mounted(id)))
+  if (entry && TRY(parts_.executor.is_mounted(op, id)))
     return share_mount(op, std::move(*entry), use, request.engine);
   auto mounted = first_mount(op, id, use, request.engine);
   // What kept this host away was lifted with that attempt (see there).

@@ -4,11 +4,13 @@
 #include "node/agent.h"
 
 #include <algorithm>
+#include <set>
 
 namespace volplugin::node {
 namespace {
 
 constexpr Millis kLookAgain{60'000};  // for records of this host that it does not know of
+constexpr Millis kPatience{10'000};   // with one volume: what takes longer goes on, and is looked at again
 
 }  // namespace
 
@@ -45,9 +47,20 @@ void Agent::recover_step(const Op& op) {
   } else {
     note_session(session.error());
   }
-  for (const auto& entry : journal_->all()) {
+  std::set<std::string> silent;  // pools that did not answer in this step: they hold up no others
+  auto entries = journal_->all();
+  std::ranges::stable_partition(
+      entries, [this](const JournalEntry& entry) { return !slow_.contains(entry.volume.id.name()); });
+  for (const auto& entry : entries) {
     if (!op.check("recovering")) return;
-    reconcile(op, entry.volume.id);
+    const std::string pool = entry.volume.options.backend + " " + entry.volume.options.pool;
+    if (silent.contains(pool)) continue;
+    const Op its_op = op.with_timeout(kPatience);
+    reconcile(its_op, entry.volume.id);
+    slow_.erase(entry.volume.id.name());
+    if (its_op.check("recovering")) continue;
+    silent.insert(pool);
+    slow_.insert(entry.volume.id.name());
   }
 }
 
@@ -122,14 +135,14 @@ void Agent::reconcile(const Op& op, const model::VolumeId& id) {
   auto entry = journal_->find(id);
   if (!entry) return;
   const std::string where = parts_.executor.mount_point(id);
-  const auto mounted = parts_.executor.is_mounted(id);
+  const auto mounted = parts_.executor.is_mounted(op, id);
   if (!mounted) return;
   if (!entry->uses.empty() && *mounted) {
     if (!lost_unmounts(*entry)) return;
     // An Unmount may have been lost (engine restarted, or this agent was down). If no container has the
     // volume and nobody touches it between two looks, nobody will.
     if (parts_.filesystems.used_elsewhere(where).value_or(true)) return;
-    if (!parts_.filesystems.expire(where).value_or(false)) return;
+    if (!parts_.filesystems.expire(op, where).value_or(false)) return;
     parts_.warn(
         fmt::format("volume '{}': no container uses it any more, though Docker never said so", id.name()));
   } else if (!entry->uses.empty()) {

@@ -109,7 +109,7 @@ class Host {
 
   Result<std::string> mount(const std::string& id) { return agent->mount(op(), {"t/v", id, {}}); }
   Result<> unmount(const std::string& id) { return agent->unmount(op(), "t/v", id); }
-  bool mounted() { return executor_->is_mounted(volume()).value(); }
+  bool mounted() { return executor_->is_mounted(op(), volume()).value(); }
   std::string status(const std::string& key) {
     const auto found = agent->get(op(), "t/v");
     if (!found) return found.error().message;

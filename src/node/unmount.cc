@@ -16,6 +16,7 @@ constexpr Millis kReleaseTimeout{5'000};
 Result<> Agent::unmount(const Op& op, const std::string& name, const std::string& mount_id) {
   const auto id = TRY(settings_.parse_name(name));
   const auto use = TRY(model::MountIdTag::parse(mount_id));
+  const auto place = bulkhead_.enter(op, pool_of(id));
   const auto turn = TRY(queue_.enter(op, id.name()));
   auto entry = journal_->find(id);
   if (!entry) return {};
@@ -30,6 +31,7 @@ Result<> Agent::unmount(const Op& op, const std::string& name, const std::string
   }
   // The reference is dropped, which is all Docker has to know; what cannot end now ends in the background.
   auto finished = faults::hit(Fault::unmount_journaled);
+  if (finished && !place) finished = place.error();
   if (finished) finished = finish_unmount(op, *entry);
   if (!finished)
     parts_.warn(fmt::format("volume '{}' is not used any more, but cannot be taken down yet: {}", id.name(),

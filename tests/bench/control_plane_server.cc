@@ -35,15 +35,15 @@ class FreeFilesystems final : public executor::Filesystems {
   Result<> mount(const Op&, const std::string&, const std::string&, const std::string&) override {
     return {};
   }
-  Result<> unmount(const std::string&) override { return {}; }
-  Result<std::optional<executor::MountedAt>> mounted(const std::string&) override {
+  Result<> unmount(const Op&, const std::string&) override { return {}; }
+  Result<std::optional<executor::MountedAt>> mounted(const Op&, const std::string&) override {
     return std::optional<executor::MountedAt>();
   }
   bool same_device(const std::string& first, const std::string& second) override { return first == second; }
-  Result<> ensure_directory(const std::string&) override { return {}; }
+  Result<> ensure_directory(const Op&, const std::string&) override { return {}; }
   Result<bool> visible_to(pid_t, const std::string&) override { return true; }
   Result<bool> used_elsewhere(const std::string&) override { return false; }
-  Result<bool> expire(const std::string&) override { return true; }
+  Result<bool> expire(const Op&, const std::string&) override { return true; }
 };
 
 control::Settings settings() {

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from support.ceph import Ceph
-from support.ceph_site import DONE, FAILED, IMAGE, IN_THE_WAY, NAME, NOT_FOUND, USAGE, CephSite, new_pool
+from support.ceph_site import DONE, FAILED, IMAGE, IN_THE_WAY, NAME, NOT_FOUND, USAGE, CephSite, new_pool, sites_of, write
 from support.daemons import BIN, wait_until
 
 KINDS = pytest.mark.parametrize("kind", ["split", "standalone"])
@@ -54,15 +54,8 @@ class Site(CephSite):
 @pytest.fixture
 def sites(directory, ceph):
     """A function: sites(kind) -> a started Site, "split" or "standalone"."""
-    made = []
-
-    def make(kind="split", pool=None):
-        made.append(Site(directory / f"s{len(made)}", ceph, kind, pool=pool))
-        return made[-1].start()
-
-    yield make
-    for site in made:
-        site.clean()
+    with sites_of(directory, ceph, Site) as make:
+        yield make
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +68,6 @@ def ext4(tmp_path_factory):
         out.truncate(16 << 20)
     subprocess.run(["mkfs.ext4", "-q", "-m0", "-d", where / "root", where / "image"], check=True, timeout=60)
     return (where / "image").read_bytes()
-
-
-def write(path, text):
-    with open(path, "w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
 
 
 @contextlib.contextmanager

@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Snapshots of volumes in a real Ceph cluster."""
 import json
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.ceph import Ceph
-from support.ceph_site import FAILED, IMAGE, IN_THE_WAY, NAME, NO_ANSWER, NOT_FOUND, USAGE, CephSite
+from support.ceph_site import (FAILED, IMAGE, IN_THE_WAY, MAY_HANG, NAME, NO_ANSWER, NOT_FOUND, USAGE, CephSite,
+                               sites_of, write)
 from support.daemons import Volmaster, wait_until
 from support.etcd import Etcd
 
 
 @pytest.fixture(scope="module")
 def ceph(tmp_path_factory):
-    extra = ["osd heartbeat grace = 3600", "osd client watch timeout = 3"]
-    with Ceph(tmp_path_factory.mktemp("c") / "c", mgr=True, extra=extra) as made:
+    with Ceph(tmp_path_factory.mktemp("c") / "c", mgr=True, extra=[MAY_HANG, "osd client watch timeout = 3"]) as made:
         yield made
 
 
@@ -42,22 +41,8 @@ class Site(CephSite):
 
 @pytest.fixture
 def sites(directory, ceph):
-    made = []
-
-    def make(kind, *flags):
-        made.append(Site(directory / f"s{len(made)}", ceph, kind, flags))
-        return made[-1].start()
-
-    yield make
-    for site in made:
-        site.clean()
-
-
-def write(path, text):
-    with open(path, "w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
+    with sites_of(directory, ceph, Site) as make:
+        yield make
 
 
 @pytest.mark.parametrize("kind", ["split", "standalone"])

@@ -22,12 +22,12 @@ Op an_op() {
 
 }  // namespace
 
-CephEnvironment::CephEnvironment(RbdAttach here) : here_(here) {
+CephEnvironment::CephEnvironment(CephMapping here) : here_(std::move(here)) {
   if (!unable().empty()) return;
   static const bool made = make_pools();
   CHECK(made);
   restart();
-  other_ = open("host2", RbdAttach::userspace);
+  other_ = open("host2", userspace_mapping());
 }
 
 CephEnvironment::~CephEnvironment() {
@@ -45,10 +45,11 @@ bool CephEnvironment::make_pools() {
   return true;
 }
 
-std::unique_ptr<Backend> CephEnvironment::open(const std::string& host, RbdAttach attach) {
+std::unique_ptr<Backend> CephEnvironment::open(const std::string& host, const CephMapping& mapping) {
   RbdConfig config{.ceph = {}, .pools = {}, .state_dir = dir_ / "state", .host = host};
   config.ceph.conf = shared_ceph().conf();
-  config.attach = attach;
+  config.attach = mapping.attach;
+  config.exclusive = mapping.exclusive;
   auto opened = RbdBackend::open(system_clock(), std::move(config));
   CHECK(opened);
   return std::move(*opened);
@@ -84,11 +85,11 @@ std::shared_ptr<void> CephEnvironment::use_elsewhere(const std::string& device) 
 }
 
 int CephEnvironment::affordable(int repetitions) const {
-  return here_ == RbdAttach::kernel ? 2 : (repetitions + 4) / 5;
+  return here_.by_kernel() ? 2 : (repetitions + 4) / 5;
 }
 
 std::shared_ptr<void> CephEnvironment::freeze(const std::string& host) {
-  if (here_ == RbdAttach::kernel) return nullptr;  // nobody stops a kernel and goes on himself
+  if (here_.by_kernel()) return nullptr;  // nobody stops a kernel and goes on himself
   auto servers = servers_of(host);
   for (const pid_t server : servers) ::kill(server, SIGSTOP);
   return std::shared_ptr<void>(this, [servers = std::move(servers)](void*) {
@@ -121,19 +122,20 @@ void CephEnvironment::clear(const std::string& pool) {
     shared_ceph().rbd({"rm", "--no-progress", pool + "/" + names.substr(0, end)});
 }
 
-std::vector<RbdAttach> ceph_mappers() {
-  return {std::getenv("VOLPLUGIN_TEST_CEPH") != nullptr ? RbdAttach::kernel : RbdAttach::userspace};
+CephMapping userspace_mapping() {
+  return {"ceph", RbdAttach::userspace};
 }
 
-std::string case_of(RbdAttach here) {
-  return here == RbdAttach::kernel ? "ceph_krbd" : "ceph";
+std::vector<CephMapping> ceph_mappings() {
+  if (std::getenv("VOLPLUGIN_TEST_CEPH") == nullptr) return {userspace_mapping()};
+  return {{"ceph_krbd", RbdAttach::kernel}, {"ceph_krbd_lent", RbdAttach::kernel, false}};
 }
 
 std::vector<BackendCase> ceph_environments() {
   std::vector<BackendCase> cases;
-  for (const RbdAttach here : ceph_mappers())
+  for (const CephMapping& here : ceph_mappings())
     cases.push_back(
-        {case_of(here), [here] { return std::make_unique<CephEnvironment>(here); }, true, true, true});
+        {here.name, [here] { return std::make_unique<CephEnvironment>(here); }, true, true, true});
   return cases;
 }
 

@@ -20,9 +20,9 @@ namespace {
 // With server processes on both hosts.
 class CephDriver : public testing::Test {
  protected:
-  virtual RbdAttach attach_here() const { return RbdAttach::userspace; }
+  virtual CephMapping here_maps() const { return userspace_mapping(); }
   void SetUp() override {
-    environment_ = std::make_unique<CephEnvironment>(attach_here());
+    environment_ = std::make_unique<CephEnvironment>(here_maps());
     if (const std::string why = environment_->unable(); !why.empty()) GTEST_SKIP() << "NOT RUN: " << why;
   }
 
@@ -61,8 +61,8 @@ class CephDriver : public testing::Test {
 };
 
 // What has nothing to do with these processes is also true of the kernel's mappings.
-class CephImages : public CephDriver, public testing::WithParamInterface<RbdAttach> {
-  RbdAttach attach_here() const override { return GetParam(); }
+class CephImages : public CephDriver, public testing::WithParamInterface<CephMapping> {
+  CephMapping here_maps() const override { return GetParam(); }
 };
 
 TEST_P(CephImages, AnImageWhoseMakerDiedBeforeItNotedItIsTaken) {
@@ -289,8 +289,8 @@ TEST_P(CephImages, AUserWithoutRightsIsToldSo) {
   EXPECT_TRUE((*outsider)->ensure(make_op(), {"another-pool", "t.v", "uid-1"}, Bytes::mib(8)));
 }
 
-INSTANTIATE_TEST_SUITE_P(Mappers, CephImages, testing::ValuesIn(ceph_mappers()),
-                         [](const auto& test) { return case_of(test.param); });
+INSTANTIATE_TEST_SUITE_P(Mappers, CephImages, testing::ValuesIn(ceph_mappings()),
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace volplugin::backend

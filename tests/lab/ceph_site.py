@@ -67,10 +67,19 @@ class CephMaster(Volmaster):
         return self
 
     def volcli(self, *args, stdin=None):
-        done = subprocess.run([BIN / "volcli", "--master", self.address, *args], input=stdin or "", text=True,
-                              capture_output=True, timeout=150)
+        done = self._run(*args, stdin=stdin)
         assert done.returncode == 0, (args, done.stderr, self.log()[-4000:])
         return done.stdout
+
+    def refused(self, *args):
+        """What volcli says to that."""
+        done = self._run(*args)
+        assert done.returncode != 0, (args, done.stdout)
+        return done.stderr
+
+    def _run(self, *args, stdin=None):
+        return subprocess.run([BIN / "volcli", "--master", self.address, *args], input=stdin or "", text=True,
+                              capture_output=True, timeout=150)
 
     def node(self, name):
         return json.loads(self.volcli("node", "get", name))

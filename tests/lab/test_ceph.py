@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Volumes in a real Ceph cluster, mapped by the kernels of two guests with real Docker engines: the device, who may
 have it, and that the cluster and the kernel keep a lost host out."""
+import json
 import signal
 import subprocess
 
@@ -15,7 +16,7 @@ from support.writer import SCRIPT as WRITER
 TTL = 10  # seconds
 PATIENCE = 120  # twice that, and what a slow machine takes
 POLICY = '{"default-options": {"size": "64MB", "filesystem": "ext4"}, "filesystems": {"ext4": "mkfs.ext4 -q -m0 %"}}'
-X, Y = "tenant1/x", "tenant1/y"
+X, Y, Z = "tenant1/x", "tenant1/y", "tenant1/z"
 NEW_DATA = "dd if=/dev/urandom of=/mnt/new bs=64k count=32 conv=fsync 2>/dev/null; md5sum </mnt/new"
 
 
@@ -24,7 +25,9 @@ class Site:
 
     def __init__(self, ceph, master, guests):
         self.ceph, self.master = ceph, master
-        self.first, self.second = (CephHost(guest, ceph, master, "--session-ttl", f"{TTL}s") for guest in guests)
+        shared = [], ["--backend-option", "ceph.exclusive=false"]
+        self.first, self.second = (CephHost(guest, ceph, master, "--session-ttl", f"{TTL}s", *flags)
+                                   for guest, flags in zip(guests, shared))
 
     def create(self, *volumes):
         for volume in volumes:
@@ -43,13 +46,29 @@ class Site:
     def refused(self, host, holder):
         return f"is mounted on node '{holder.name}'" in host.plugin.refused("Mount", {"Name": X, "ID": "refused"})
 
-    def fsck(self, volume):
-        """Of a volume that nobody has."""
+    def copy(self, volume, snapshot=""):
+        """The file's path."""
         file = self.master.dir / "copy"
         file.unlink(missing_ok=True)
-        self.ceph.rbd("export", "--no-progress", volume.replace("/", "."), file)
-        done = subprocess.run(["e2fsck", "-fn", file], capture_output=True, text=True)
+        self.ceph.rbd("export", "--no-progress", volume.replace("/", ".") + snapshot, file)
+        return file
+
+    def fsck(self, volume):
+        """Of a volume that nobody has."""
+        done = subprocess.run(["e2fsck", "-fn", self.copy(volume)], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+
+    def log_in_snapshot(self, volume, name):
+        """Lines of the writer's file, after what a mount would do, too: the journal is replayed."""
+        file = self.copy(volume, f"@{name}")
+        done = subprocess.run(["e2fsck", "-fp", file], capture_output=True, text=True)
+        assert done.returncode in (0, 1), done.stdout  # 1: the journal was replayed
+        said = subprocess.run(["debugfs", "-R", "cat /data/log", file], capture_output=True, text=True, check=True)
+        return said.stdout.split()
+
+    def snapshots(self, volume):
+        return [entry["name"] for entry in json.loads(
+            self.ceph.rbd("snap", "ls", "--format", "json", volume.replace("/", ".")).stdout)]
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +140,39 @@ def test_mappings_by_hand(site):
     assert mappings(first.guest) == {}
     first.plugin.must("Mount", {"Name": X, "ID": "1"})
     first.plugin.must("Unmount", {"Name": X, "ID": "1"})
+
+
+def test_snapshots_of_a_volume_in_use(site):
+    """Taken and removed under a container that writes where krbd lends its lock; refused where it keeps it."""
+    first, second = site.first, site.second
+    site.create(Z)
+    first.docker.background("user", Z)
+    refused = site.master.refused("snapshot", "take", Z, "--name", "early")
+    assert "keeps its lock" in refused and "ceph.exclusive=false" in refused, refused
+    assert site.snapshots(Z) == []
+    first.docker.docker("rm", "-f", "user")
+    site.wait_unmapped(first, Z)
+    second.docker.background("writer", Z, WRITER)
+    second.wait_for_progress(Z)
+    mapped, written = second.mapped(Z), []
+    for name in ("a", "b"):
+        written.append(second.lines(Z))
+        second.docker.docker("exec", "writer", "sync")
+        site.master.volcli("snapshot", "take", Z, "--name", name)
+        second.wait_for_progress(Z)
+    for before, name in zip(written, site.snapshots(Z)):
+        there = site.log_in_snapshot(Z, name)
+        assert there[:len(before)] == before and len(there) < len(second.lines(Z)), name
+    site.master.volcli("snapshot", "remove", f"{Z}/a")
+    second.wait_for_progress(Z)
+    assert len(site.snapshots(Z)) == 1 and second.mapped(Z) == mapped and site.blocklist() == []
+    assert "is mounted on node 'second'" in first.plugin.refused("Mount", {"Name": Z, "ID": "refused"})
+    second.docker.docker("rm", "-f", "writer")
+    site.wait_unmapped(second, Z)
+    site.fsck(Z)
+    second.assert_log_is_whole(Z)
+    site.wait_unmapped(second, Z)
+    site.master.volcli("volume", "remove", Z)
 
 
 def take_over(site, host, volume):

@@ -186,7 +186,7 @@ Result<> ProcessFilesystems::mount(const Op& op, const std::string& device, cons
   });
 }
 
-Result<> ProcessFilesystems::unmount(const std::string& mount_point) {
+Result<> ProcessFilesystems::unmount(const Op&, const std::string& mount_point) {
   return call("unmounting", [&]() -> Result<> {
     kernel_.mounts.erase(mount_point);
     return {};
@@ -194,7 +194,8 @@ Result<> ProcessFilesystems::unmount(const std::string& mount_point) {
 }
 
 // As the kernel tells it: no call to anybody else, but one of a process that may be dead.
-Result<std::optional<executor::MountedAt>> ProcessFilesystems::mounted(const std::string& mount_point) {
+Result<std::optional<executor::MountedAt>> ProcessFilesystems::mounted(const Op&,
+                                                                       const std::string& mount_point) {
   if (process_.dead) return gone(process_, Effect::none);
   const auto found = kernel_.mounts.find(mount_point);
   if (found == kernel_.mounts.end()) return std::optional<executor::MountedAt>();
@@ -209,7 +210,7 @@ Result<bool> ProcessFilesystems::used_elsewhere(const std::string& mount_point) 
                              [&](const Container& container) { return container.uid == found->second.uid; });
 }
 
-Result<bool> ProcessFilesystems::expire(const std::string& mount_point) {
+Result<bool> ProcessFilesystems::expire(const Op&, const std::string& mount_point) {
   if (process_.dead) return gone(process_, Effect::none);
   if (!kernel_.mounts.contains(mount_point)) return true;
   if (kernel_.unused.insert(mount_point).second) return false;

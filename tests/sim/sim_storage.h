@@ -118,13 +118,13 @@ class ProcessFilesystems final : public executor::Filesystems {
   Result<std::string> make(const Op& op, const std::string& device, const std::string& command) override;
   Result<> mount(const Op& op, const std::string& device, const std::string& mount_point,
                  const std::string& type) override;
-  Result<> unmount(const std::string& mount_point) override;
-  Result<std::optional<executor::MountedAt>> mounted(const std::string& mount_point) override;
+  Result<> unmount(const Op& op, const std::string& mount_point) override;
+  Result<std::optional<executor::MountedAt>> mounted(const Op& op, const std::string& mount_point) override;
   bool same_device(const std::string& first, const std::string& second) override { return first == second; }
-  Result<> ensure_directory(const std::string&) override { return {}; }
+  Result<> ensure_directory(const Op&, const std::string&) override { return {}; }
   Result<bool> visible_to(pid_t, const std::string&) override { return true; }
   Result<bool> used_elsewhere(const std::string& mount_point) override;
-  Result<bool> expire(const std::string& mount_point) override;
+  Result<bool> expire(const Op& op, const std::string& mount_point) override;
 
  private:
   template <class Act>

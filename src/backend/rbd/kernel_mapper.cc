@@ -38,14 +38,14 @@ std::string attribute(const std::filesystem::path& mapping, const char* name) {
   return *text;
 }
 
-// Not one that somebody made by hand: it shares a client, does not keep the lock, or is read-only. The kernel
+// Not one that somebody made by hand: it shares a client, or would wait for the lock for ever. The kernel
 // shows "<monitors> <options> <pool> <image> <snapshot>", options with commas between and in any order.
 bool mapped_by_us(const std::filesystem::path& mapping) {
   std::istringstream shown(attribute(mapping, "config_info"));
   std::string monitors, options;
   shown >> monitors >> options;
   options = "," + options + ",";
-  return options.contains(",exclusive,") && options.contains(",noshare,");
+  return options.contains(",noshare,") && options.contains(",lock_timeout=");
 }
 
 // The mapping's number, as in /dev/rbd<number>. By the image's id: names change hands.
@@ -90,8 +90,8 @@ Result<std::unique_ptr<Attachment>> KernelMapper::find(const LocalImage& image) 
 
 Result<std::unique_ptr<Attachment>> KernelMapper::map(const Op& op, const LocalImage& image) {
   if (auto present = TRY(find(image))) return present;
-  const auto options =
-      fmt::format("exclusive,noshare,lock_timeout={}{}", kLockPatience.count(), udev_runs() ? "" : ",noudev");
+  const auto options = fmt::format("{}noshare,lock_timeout={}{}", exclusive_ ? "exclusive," : "",
+                                   kLockPatience.count(), udev_runs() ? "" : ",noudev");
   const std::vector<std::string> argv =
       as_user(links_.settings_of(image.pool),
               {"rbd", "map", "--pool", image.pool, "--image", image.image, "--options", options});

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // KernelMapper: krbd, through `rbd map` and the kernel's list of mappings in sysfs. Each mapping is a client
-// of its own (noshare), so that blocklisting it hurts no other image, and takes the exclusive lock for as
-// long as it is there (exclusive), so that no second host can write even when all else fails.
+// of its own (noshare), so that blocklisting it hurts no other image. With `exclusive` it keeps the image's
+// lock for as long as it is there: no second host can write even when all else fails, and nobody can take a
+// snapshot. Without, it gives the lock to any client that asks, and takes it back when it writes.
 #pragma once
 
 #include "backend/rbd/ceph_links.h"
@@ -11,8 +12,8 @@ namespace volplugin::backend {
 
 class KernelMapper final : public ImageMapper {
  public:
-  // `links` outlives this object.
-  explicit KernelMapper(const CephLinks& links) : links_(links) {}
+  // `links` outlives this object. `exclusive` is for mappings to come.
+  KernelMapper(const CephLinks& links, bool exclusive) : links_(links), exclusive_(exclusive) {}
 
   // Whether this kernel has krbd; loads its module.
   static bool available(const Op& op);
@@ -25,6 +26,7 @@ class KernelMapper final : public ImageMapper {
 
  private:
   const CephLinks& links_;
+  const bool exclusive_;
 };
 
 }  // namespace volplugin::backend

@@ -16,11 +16,12 @@ namespace {
 constexpr Bytes kUnit = Bytes::mib(1);  // as `rbd create --size` counts
 constexpr Millis kModprobeTimeout{10'000};
 
-std::unique_ptr<ImageMapper> choose_mapper(const Clock& clock, RbdAttach how, const CephLinks& links) {
+std::unique_ptr<ImageMapper> choose_mapper(const Clock& clock, const RbdConfig& config,
+                                           const CephLinks& links) {
   const Op op(clock, kModprobeTimeout, make_request_id(), "start");
-  const bool kernel =
-      how == RbdAttach::kernel || (how == RbdAttach::automatic && KernelMapper::available(op));
-  if (kernel) return std::make_unique<KernelMapper>(links);
+  const bool kernel = config.attach == RbdAttach::kernel ||
+                      (config.attach == RbdAttach::automatic && KernelMapper::available(op));
+  if (kernel) return std::make_unique<KernelMapper>(links, config.exclusive);
   return std::make_unique<UserspaceMapper>(links);
 }
 
@@ -52,7 +53,7 @@ RbdBackend::RbdBackend(RbdConfig config, std::unique_ptr<CephLinks> links,
 Result<std::unique_ptr<RbdBackend>> RbdBackend::open(const Clock& clock, RbdConfig config) {
   for (const auto& [pool, unused] : config.pools) TRY(check_pool_name(pool));
   auto links = TRY(CephLinks::open(config.ceph, config.pools));
-  auto mapper = choose_mapper(clock, config.attach, *links);
+  auto mapper = choose_mapper(clock, config, *links);
   return std::unique_ptr<RbdBackend>(new RbdBackend(std::move(config), std::move(links), std::move(mapper)));
 }
 

@@ -13,12 +13,11 @@
 
 #include "backend/adoption.h"
 #include "backend/fencing.h"
-#include "backend/rbd/calls.h"
 #include "backend/rbd/ceph_links.h"
 #include "backend/rbd/image_mapper.h"
 #include "backend/rbd/image_notes.h"
 #include "backend/snapshots.h"
-#include "base/keyed_queue.h"
+#include "base/calls.h"
 
 #include <map>
 #include <memory>
@@ -34,6 +33,7 @@ struct RbdConfig {
   std::string state_dir;                      // what this host has mapped; need not survive a reboot
   std::string host;                           // the name of this host in notes
   RbdAttach attach = RbdAttach::automatic;
+  bool exclusive = true;  // krbd keeps the lock of an image while it is mapped (kernel_mapper.h)
 };
 
 class RbdBackend final : public Backend, private Snapshots, private Fencing, private Adoption {
@@ -147,8 +147,8 @@ class RbdBackend final : public Backend, private Snapshots, private Fencing, pri
   const RbdConfig config_;
   std::unique_ptr<CephLinks> links_;
   std::unique_ptr<ImageMapper> mapper_;
-  KeyedQueue queue_;  // one call at a time for an image, also one whose caller went
-  Calls calls_;       // last: ends first
+  static constexpr size_t kMostCalls = 16;  // to a cluster that hangs
+  Calls calls_{"ceph", kMostCalls};         // last: ends first
 };
 
 // "pool/image", as rbd writes it.

@@ -14,11 +14,9 @@ auto RbdBackend::run(const Op& op, const ImageKey& key, std::string_view what, B
   const auto begin = [&]() -> Outcome {
     TRY(check_key(key));
     TRY_CTX(op.check(what), "image '{}'", name_of(key));
-    auto turn = TRY(queue_.enter(op, name_of(key)));
-    return calls_.run(op, what,
-                      [turn = std::move(turn), op, key, body = std::move(body)]() mutable -> Outcome {
-                        return body(op, key);
-                      });
+    return calls_.run_in_turn(op, name_of(key), what, [op, key, body = std::move(body)]() mutable -> Outcome {
+      return body(op, key);
+    });
   };
   return begin();
 }

@@ -11,12 +11,13 @@ Error no_image(const ImageKey& key) {
   return make_error(Code::not_found, fmt::format("image '{}' does not exist", name_of(key)));
 }
 
-// Whose lock is kept: krbd's, which gives it to nobody while the image is mapped (docs/backends/ceph.md).
+// Whose lock is kept: krbd's that mapped it with `exclusive` (docs/backends/ceph.md).
 Error locked(const ImageKey& key, const Error& said) {
-  return make_error(Code::busy,
-                    fmt::format("{}: a kernel that has image '{}' mapped keeps its lock; try again "
-                                "when no container uses the volume",
-                                said.message, name_of(key)));
+  return make_error(
+      Code::busy,
+      fmt::format("{}: a kernel that has image '{}' mapped keeps its lock; try again when no container uses "
+                  "the volume, or let hosts map with --backend-option ceph.exclusive=false",
+                  said.message, name_of(key)));
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backend/rbd/calls.h"
+#include "base/calls.h"
 
 #include <pthread.h>
 
-namespace volplugin::backend {
+namespace volplugin {
 namespace {
 
 SteadyTime real_now() {
@@ -19,15 +19,15 @@ Calls::~Calls() {
 
 Result<> Calls::enqueue(std::string_view what, Call call) {
   const std::lock_guard lock(mutex_);
-  const bool all_taken = idle_ <= waiting_.size() && threads_.size() == kThreads;
+  const bool all_taken = idle_ <= waiting_.size() && threads_.size() == most_threads_;
   if (all_taken && real_now() - last_end_ > kPatience)
     return make_error(Code::unavailable,
                       fmt::format("{}: {} calls wait for an answer already and none has come for {} s", what,
-                                  kThreads, kPatience.count() / 1000));
+                                  most_threads_, kPatience.count() / 1000));
   waiting_.push_back(std::move(call));
-  if (idle_ < waiting_.size() && threads_.size() < kThreads) {
+  if (idle_ < waiting_.size() && threads_.size() < most_threads_) {
     threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
-    pthread_setname_np(threads_.back().native_handle(), fmt::format("ceph-{}", threads_.size()).c_str());
+    pthread_setname_np(threads_.back().native_handle(), fmt::format("{}-{}", name_, threads_.size()).c_str());
     last_end_ = real_now();
   }
   changed_.notify_one();
@@ -59,4 +59,4 @@ Error Calls::given_up(const Op& op, std::string_view what) {
   return error;
 }
 
-}  // namespace volplugin::backend
+}  // namespace volplugin
