@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import pytest
 from support.ceph import Ceph
-from support.ceph_site import FAILED, MAY_HANG, NAME, NO_ANSWER, sites_of, write
+from support.ceph_site import FAILED, IMAGE, MAY_HANG, NAME, NO_ANSWER, sites_of, write
 from support.daemons import wait_until
 
 KINDS = pytest.mark.parametrize("kind", ["split", "standalone"])

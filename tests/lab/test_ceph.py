@@ -175,6 +175,28 @@ def test_snapshots_of_a_volume_in_use(site):
     site.master.volcli("volume", "remove", Z)
 
 
+def test_adopted_images(site, tmp_path):
+    """As the Go system's clusters have them, and with their data in another pool: the kernel maps both."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/file").write_text("of before")
+    with open(tmp_path / "image", "wb") as out:
+        out.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-m0", "-d", tmp_path / "root", tmp_path / "image"], check=True, timeout=60)
+    site.ceph.make_pool("data")
+    for name, more in (("old", []), ("apart", ["--data-pool", "data"])):
+        site.ceph.rbd("import", "--no-progress", "--image-feature", "layering", *more, tmp_path / "image",
+                      f"tenant1.{name}")
+        volume = f"tenant1/{name}"
+        site.master.volcli("volume", "adopt", volume)
+        said = site.first.docker.sh(volume, "cat /mnt/file; echo more >/mnt/more; mount | grep ' /mnt '")
+        assert said.startswith("of before/dev/rbd"), said
+        site.wait_unmapped(site.first, volume)
+        assert site.second.docker.sh(volume, "cat /mnt/file /mnt/more") == "of beforemore"
+        site.wait_unmapped(site.second, volume)
+        site.fsck(volume)
+        site.master.volcli("volume", "remove", volume)
+
+
 def take_over(site, host, volume):
     """The host gets the volume by itself; its container "user" keeps it."""
     def mounted():

@@ -106,7 +106,7 @@ def sites_of(directory, ceph, site=CephSite):
     """A function: make(kind, *flags) -> a started site; all are gone at the end."""
     made = []
 
-    def make(kind, *flags, on=ceph, pool=None):
+    def make(kind="split", *flags, on=ceph, pool=None):
         made.append(site(directory / f"s{len(made)}", on, kind, flags, pool))
         return made[-1].start()
 
