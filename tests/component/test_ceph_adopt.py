@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 from support.ceph import Ceph
-from support.ceph_site import DONE, FAILED, IMAGE, IN_THE_WAY, NAME, NOT_FOUND, USAGE, CephSite, new_pool, sites_of, write
+from support.ceph_site import (DONE, FAILED, IMAGE, IN_THE_WAY, NAME, NOT_FOUND, USAGE, CephSite, new_pool, sites_of,
+                               write)
 from support.daemons import BIN, wait_until
 
 KINDS = pytest.mark.parametrize("kind", ["split", "standalone"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Ceph cluster that hangs, is full, or loses a part: what works goes on, and all is well afterwards, without hands."""
+"""A Ceph cluster that hangs, is full, or loses a part: what can goes on, and afterwards all is well without hands."""
 import contextlib
 import os
 import signal
