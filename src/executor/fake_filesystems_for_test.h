@@ -38,19 +38,22 @@ class FakeFilesystems final : public Filesystems {
   Result<> mount(const Op& op, const std::string& device, const std::string& mount_point,
                  const std::string&) override {
     TRY(op.check("mounting"));
+    const std::lock_guard lock(mutex_);
     mounts_[mount_point] = {device, TRY(cluster_->use_device(host_, device))};
     return {};
   }
   Result<> unmount(const Op&, const std::string& mount_point) override {
-    if (open_files && mounts_.contains(mount_point)) return make_error(Code::busy, "open files");
     if (const auto found = hanging.find(mount_point); found != hanging.end()) {
       found->second->begun.count_down();
       found->second->answers.wait();
     }
+    const std::lock_guard lock(mutex_);
+    if (open_files && mounts_.contains(mount_point)) return make_error(Code::busy, "open files");
     mounts_.erase(mount_point);
     return {};
   }
   Result<std::optional<MountedAt>> mounted(const Op&, const std::string& mount_point) override {
+    const std::lock_guard lock(mutex_);
     const auto found = mounts_.find(mount_point);
     if (found == mounts_.end()) return std::optional<MountedAt>();
     return std::optional(MountedAt{found->second.device});
@@ -62,6 +65,7 @@ class FakeFilesystems final : public Filesystems {
     return used_in_containers.contains(mount_point);
   }
   Result<bool> expire(const Op&, const std::string& mount_point) override {
+    const std::lock_guard lock(mutex_);
     if (!mounts_.contains(mount_point)) return true;
     if (marked_.insert(mount_point).second) return false;
     marked_.erase(mount_point);
@@ -78,6 +82,7 @@ class FakeFilesystems final : public Filesystems {
   };
   std::shared_ptr<backend::SimCluster> cluster_;
   std::string host_;
+  std::mutex mutex_;  // over what follows
   std::map<std::string, Mounted> mounts_;
   std::set<std::string> marked_;
 };
