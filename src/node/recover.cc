@@ -49,7 +49,7 @@ void Agent::recover_step(const Op& op) {
   }
   std::set<std::string> silent;  // pools that did not answer in this step: they hold up no others
   auto entries = journal_->all();
-  std::ranges::stable_partition(
+  std::ranges::partition(
       entries, [this](const JournalEntry& entry) { return !slow_.contains(entry.volume.id.name()); });
   for (const auto& entry : entries) {
     if (!op.check("recovering")) return;
