@@ -26,8 +26,9 @@ class FakeFilesystems final : public Filesystems {
   struct Hang {
     std::latch begun, answers;
   };
-  std::map<std::string, Hang*> hanging;  // mount points whose umount says that it begins, and waits
-  std::string mkfs_refuses;              // non-empty: what mkfs prints when it fails
+  std::map<std::string, Hang*>
+      hanging;               // mount points whose umount says that it begins, and waits, with its Op
+  std::string mkfs_refuses;  // non-empty: what mkfs prints when it fails
 
   Result<bool> is_blank(const Op&, const std::string&) override { return true; }
   Result<std::string> make(const Op&, const std::string&, const std::string& command) override {
@@ -42,10 +43,11 @@ class FakeFilesystems final : public Filesystems {
     mounts_[mount_point] = {device, TRY(cluster_->use_device(host_, device))};
     return {};
   }
-  Result<> unmount(const Op&, const std::string& mount_point) override {
+  Result<> unmount(const Op& op, const std::string& mount_point) override {
     if (const auto found = hanging.find(mount_point); found != hanging.end()) {
       found->second->begun.count_down();
-      found->second->answers.wait();
+      while (!found->second->answers.try_wait())
+        TRY(op.sleep(Millis(1)) ? Result<>() : op.check("unmounting"));
     }
     const std::lock_guard lock(mutex_);
     if (open_files && mounts_.contains(mount_point)) return make_error(Code::busy, "open files");

@@ -2,8 +2,9 @@
 // Filesystems: making and mounting file systems, as the executor needs it. HostFilesystems does it with
 // the kernel; FakeFilesystems (tests) remembers it. Thread-safe; one caller per device and mount point.
 // All that may touch a device blocks, at most until the Op's deadline: a device that hangs (its storage
-// cannot be reached) keeps nobody. What was begun goes on then, and whatever is asked of the same device or
-// mount point waits for it. Errors common to these: deadline_exceeded, with effect unknown once it was begun.
+// cannot be reached) keeps nobody. What was begun goes on then, and whatever is asked of the same device,
+// mount point or path waits for it. Errors common to these: deadline_exceeded, with effect unknown once it
+// was begun.
 #pragma once
 
 #include "base/op.h"

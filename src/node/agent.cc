@@ -63,13 +63,14 @@ Result<> Agent::remove(const Op& op, const std::string& name) {
 
 // Which pool a call has to do with: that of what is mounted here, or was seen last.
 std::string Agent::pool_of(const model::VolumeId& id) const {
-  const auto name = [](const model::Volume& volume) {
-    return fmt::format("pool '{}' of backend '{}'", volume.options.pool, volume.options.backend);
-  };
-  if (const auto entry = journal_->find(id)) return name(entry->volume);
+  if (const auto entry = journal_->find(id)) return pool_of(entry->volume);
   const std::lock_guard lock(cache_mutex_);
   const auto cached = cache_.find(id.name());
-  return cached == cache_.end() ? "volumes that were not seen before" : name(cached->second->value);
+  return cached == cache_.end() ? "volumes that were not seen before" : pool_of(cached->second->value);
+}
+
+std::string Agent::pool_of(const model::Volume& volume) {
+  return fmt::format("pool '{}' of backend '{}'", volume.options.pool, volume.options.backend);
 }
 
 Result<std::string> Agent::path(const Op& op, const std::string& name) {

@@ -102,6 +102,7 @@ class Agent final : public service::VolumeService {
   void count_use(JournalEntry& entry, const model::MountId& use);
   bool lost_unmounts(const JournalEntry& entry) const;
   std::string pool_of(const model::VolumeId& id) const;
+  static std::string pool_of(const model::Volume& volume);
 
   Result<> finish_unmount(const Op& op, const JournalEntry& entry);
   void tell_volmaster(const Op& op, const JournalEntry& entry, const std::string& message);

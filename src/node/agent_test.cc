@@ -179,6 +179,31 @@ TEST_F(AgentTest, APoolThatHangsLeavesPlaceForOthers) {
   EXPECT_TRUE(mount("1"));
 }
 
+TEST_F(AgentTest, AVolumeThatHangsHoldsUpOthersOfItsPoolForOnePassOnly) {
+  for (const char* name : {"t/a", "t/b"}) {
+    ASSERT_TRUE(agent_->create(op(), name, {}));
+    ASSERT_TRUE(agent_->mount(op(), {name, "1", 1}));
+  }
+  filesystems_.open_files = true;
+  for (const char* name : {"t/a", "t/b"}) ASSERT_TRUE(agent_->unmount(op(), name, "1"));
+  filesystems_.open_files = false;
+  executor::FakeFilesystems::Hang hang{std::latch(2), std::latch(1)};
+  filesystems_.hanging = {{"/mounts/t.a", &hang}};
+  const auto is_mounted = [&](const char* name) {
+    return executor_->is_mounted(op(), *model::parse_volume_id(name)).value();
+  };
+  agent_->recover_step(op(Millis(200)));
+  EXPECT_TRUE(is_mounted("t/b")) << "it is after the other one";
+  agent_->recover_step(op(Millis(200)));
+  EXPECT_FALSE(is_mounted("t/b"));
+  EXPECT_TRUE(is_mounted("t/a"));
+  EXPECT_TRUE(hang.begun.try_wait()) << "it is tried again";
+  hang.answers.count_down();
+  filesystems_.hanging.clear();
+  agent_->recover_step(op());
+  EXPECT_FALSE(is_mounted("t/a"));
+}
+
 TEST_F(AgentTest, AVolumeBeingUnmountedCanBeMountedAgain) {
   ASSERT_TRUE(mount("a"));
   auto pinned = cluster_->use_device("host1", "/dev/sim0");

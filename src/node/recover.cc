@@ -53,7 +53,7 @@ void Agent::recover_step(const Op& op) {
       entries, [this](const JournalEntry& entry) { return !slow_.contains(entry.volume.id.name()); });
   for (const auto& entry : entries) {
     if (!op.check("recovering")) return;
-    const std::string pool = entry.volume.options.backend + " " + entry.volume.options.pool;
+    const std::string pool = pool_of(entry.volume);
     if (silent.contains(pool)) continue;
     const Op its_op = op.with_timeout(kPatience);
     reconcile(its_op, entry.volume.id);

@@ -166,6 +166,28 @@ def test_unmounting_while_the_cluster_hangs(sites, ceph, kind):
     site.plugin.settle()
 
 
+def test_docker_is_told_though_an_unmount_hangs(sites, ceph):
+    """At its deadline; at once when many hang: a part of the calls is kept for other pools."""
+    site = sites("standalone")
+    names = [f"tenant1/v{n:02}" for n in range(26)]
+    other = "tenant1/other"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(site.create, names))
+        list(pool.map(site.mount, names))
+    site.create(other, "--opt", "backend=loop")
+    with ThreadPoolExecutor(len(names)) as pool, paused(ceph.osd):
+        hung = [pool.submit(site.plugin.docker, "VolumeDriver.Unmount", {"Name": name, "ID": "a"}) for name in names]
+        wait_until(lambda: sum(one.done() for one in hung) == len(names) - 24, "those over the limit are let go", 30)
+        refused = site.plugin.docker("VolumeDriver.Mount", {"Name": names[0], "ID": "b"})["Err"]
+        assert f"24 calls wait for pool '{site.pool}' of backend 'ceph'" in refused, refused
+        write(site.mount(other) / "file", "works")
+        site.unmount(other)
+        assert [one.result(70) for one in hung] == [{"Err": ""}] * len(names)
+        assert site.volcli("mount", "list").split() == names, "nobody else gets what may still be written"
+    site.remove(other)
+    site.plugin.settle(patience=90)
+
+
 @KINDS
 def test_monitor_that_is_killed_and_started(sites, ceph, kind):
     site = sites(kind)

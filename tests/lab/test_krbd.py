@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The contract of storage drivers and of fencing on the ceph driver, with the images mapped by a kernel: in a guest, on
 a Ceph of this machine. The guest is the host that is cut off; the one that takes over maps by server processes there."""
+import fnmatch
+import re
+
 from lab.ceph_site import CONF, cluster_for_guests, configure
 from lab.guest import Guest
 from lab.products import PROGRAMS
@@ -33,3 +36,5 @@ def test_contract(lab):
         print(done.stdout)
         assert done.returncode == 0, done.stdout[-8000:]
         assert "[  PASSED  ]" in done.stdout, done.stdout[-8000:]
+        passed = re.findall(r"OK \] (\S+)", done.stdout)
+        assert [case for case in CASES if not fnmatch.filter(passed, case)] == [], "these patterns fit no case"

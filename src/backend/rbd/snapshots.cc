@@ -16,7 +16,7 @@ Error locked(const ImageKey& key, const Error& said) {
   return make_error(
       Code::busy,
       fmt::format("{}: a kernel that has image '{}' mapped keeps its lock; try again when no container uses "
-                  "the volume, or let hosts map with --backend-option ceph.exclusive=false",
+                  "the volume, or give volplugin the backend option ceph.exclusive=false",
                   said.message, name_of(key)));
 }
 
