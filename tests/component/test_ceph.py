@@ -2,6 +2,7 @@
 """Volumes in a real Ceph cluster: volmaster alone, with an agent, and standalone."""
 import json
 import os
+import pathlib
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,6 +35,12 @@ KINDS = pytest.mark.parametrize("kind", ["split", "standalone"])
 
 # Making and removing.
 
+def connections(daemon):
+    """To Ceph clusters: librados has a thread of that name for each."""
+    tasks = pathlib.Path(f"/proc/{daemon.daemon.process.pid}/task").iterdir()
+    return [(task / "comm").read_text() for task in tasks].count("ms_dispatch\n")
+
+
 def test_whole_life_with_volmaster_alone(sites):
     site = sites("master")
     site.create(NAME, "--opt", "size=20MB")
@@ -50,6 +57,7 @@ def test_whole_life_with_volmaster_alone(sites):
     assert "ext4" in subprocess.run(["blkid", site.storage.path(IMAGE)], capture_output=True, text=True).stdout
     site.remove()
     assert site.is_clean()
+    assert connections(site.api) == 1, "one for the process and the cluster"
 
 
 @KINDS
